@@ -1,0 +1,55 @@
+# make            build/vervet and build/libvervet.so
+# make test       everything that can fail;  make demo, make bench: figures;  make install PREFIX=/usr/local
+PREFIX ?= /usr/local
+CC ?= gcc
+ARCH := $(shell $(CC) -dumpmachine | cut -d- -f1)
+B := build
+OPT ?= -O2 -g
+WARN := -Wall -Wextra -Wno-unused-parameter -Wno-nonnull-compare
+CFLAGS += -std=gnu11 $(OPT) $(WARN) -fvisibility=hidden -fno-delete-null-pointer-checks -D_GNU_SOURCE \
+	-U_FORTIFY_SOURCE -MMD -MP
+LIBFLAGS := -fPIC -ftls-model=initial-exec -fno-stack-protector
+LDFLAGS_LIB := -shared -Wl,-z,defs -Wl,-z,now -Wl,-soname,libvervet.so
+
+CORE := $(wildcard core/*.c) core/context_$(ARCH).S
+LIB := $(CORE) $(wildcard interpose/*.c) $(wildcard shim/lib*.c)
+TOOL := $(filter-out $(wildcard shim/lib*.c),$(wildcard shim/*.c))
+LIB_OBJ := $(addprefix $(B)/,$(addsuffix .o,$(basename $(LIB))))
+TOOL_OBJ := $(addprefix $(B)/,$(TOOL:.c=.o))
+
+.DELETE_ON_ERROR:
+.PHONY: all test demo bench install format clean deps
+all: $(B)/libvervet.so $(B)/vervet
+
+$(B)/libvervet.so: $(LIB_OBJ) $(B)/exports.map
+	$(CC) $(LDFLAGS_LIB) -Wl,--version-script=$(B)/exports.map -o $@ $(LIB_OBJ) -ldl
+
+$(B)/vervet: $(TOOL_OBJ)
+	$(CC) -o $@ $(TOOL_OBJ) $(TOOL_LIBS)
+
+# The export map must be anonymous: a named version node would keep the loader from interposing.
+$(B)/exports.map: interpose/symbols.def Makefile
+	@mkdir -p $(@D)
+	{ echo '{ global: vv_[a-z]*;'; \
+	  $(CC) -E -P -x c -D'SYM(n,f,r)=n;' -D'ALIAS(n,t,f,r)=n;' $<; echo 'local: *; };'; } > $@
+
+$(filter $(B)/core/% $(B)/interpose/% $(B)/shim/lib%,$(LIB_OBJ)): CFLAGS += $(LIBFLAGS)
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -c -o $@ $<
+
+$(B)/%.o: %.S
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LIBFLAGS) -c -o $@ $<
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+deps:
+	@scripts/deps
+
+clean:
+	rm -rf $(B)
+
+format:
+	clang-format -i $(wildcard core/*.[ch] interpose/*.[ch] shim/*.[ch] tests/*/*.c)

@@ -1,0 +1,48 @@
+/*
+ * The saved state of a stack of execution and the switch between two of them: what core/context_<cpu>.S does,
+ * seen from C. A context is a stack pointer (everything else is saved on that stack) and the thread pointer
+ * of the glibc thread it belongs to.
+ */
+#ifndef VV_CONTEXT_H
+#define VV_CONTEXT_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct vv__context {
+	void *sp;     /* offset 0: read and written by the assembly */
+	uintptr_t tp; /* offset 8 */
+};
+
+_Static_assert(offsetof(struct vv__context, sp) == 0, "context_*.S stores sp at 0");
+_Static_assert(offsetof(struct vv__context, tp) == 8, "context_*.S loads tp from 8");
+
+/* Non-zero if user code may write the thread pointer without a system call. Set once by vv__context_init. */
+extern int vv__context_fast_tp;
+
+void vv__context_init(void);
+
+/*
+ * Save the caller in *save, continue in *to. Returns when somebody switches to *save again, perhaps on another
+ * kernel thread. Saves the callee-saved registers and the floating-point control words.
+ */
+void vv__context_switch(struct vv__context *save, const struct vv__context *to);
+
+/*
+ * Save the caller in *save, store 1 to *ready, wake one futex waiter there and end the calling kernel thread.
+ * Nothing after the store touches the stack, which may by then run elsewhere. Returns when somebody switches
+ * to *save.
+ */
+void vv__context_publish(struct vv__context *save, _Atomic int *ready);
+
+/* Make *ctx such that switching to it calls fn(arg) on the stack that ends at top. fn must not return. */
+void vv__context_make(struct vv__context *ctx, void *top, uintptr_t tp, void (*fn)(void *), void *arg);
+
+/* The calling thread's thread pointer. */
+static inline uintptr_t vv__thread_pointer(void)
+{
+	return (uintptr_t)__builtin_thread_pointer();
+}
+
+#endif

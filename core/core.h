@@ -1,0 +1,342 @@
+/*
+ * The core as the interposers see it: greenlets, parking, waiting, hopping. Hidden from programs (vv__).
+ *
+ * Ownership. One word, hub->running, says who may touch the hub: the greenlet that runs program code on it, or
+ * null while Vervet itself is at work. vv__enter takes it from the running greenlet to null, vv__leave gives it
+ * back; between the two a greenlet is `inside`: it may touch the run queue, timers and descriptor table, no
+ * signal handler of the program runs, and the monitor cannot take the hub away. A greenlet that finds the word
+ * taken has been handed over: vv__enter then moves it back to the hub before it returns.
+ *
+ * Conventions: results are 0 or positive, or a negative errno; errno itself is never touched. Times are absolute
+ * nanoseconds on CLOCK_MONOTONIC; a past one means "try once", VV__FOREVER never ends.
+ */
+#ifndef VV_CORE_H
+#define VV_CORE_H
+
+#include "context.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define VV__FOREVER INT64_MAX
+#define vv__likely(x) __builtin_expect(!!(x), 1)
+#define vv__unlikely(x) __builtin_expect(!!(x), 0)
+
+struct vv_greenlet;
+struct vv__hub;
+struct vv__carrier;
+struct vv__shell;
+struct vv__bucket;
+
+enum vv__state {
+	VV__FREE,     /* a record (and perhaps a shell) waiting to be used */
+	VV__RUNNABLE, /* on the run queue or the inbox */
+	VV__RUNNING,  /* runs program code, on the hub or on a carrier of its own */
+	VV__PARKED,   /* waits */
+	VV__HOPPING,  /* in a blocking call on a spare carrier */
+	VV__DONE,     /* ended; not yet joined */
+};
+
+enum vv__wait_state { VV__QUEUED = 1, VV__WOKEN, VV__TIMED_OUT };
+
+enum vv__wait_kind { VV__WAIT_ADDRESS = 1, VV__WAIT_FDS, VV__WAIT_TIME };
+
+/* How a wait may end early. */
+enum {
+	VV__EINTR = 1,   /* a signal handler that ran ends it with -EINTR ... */
+	VV__RESTART = 2, /* ... unless every handler that ran was installed with SA_RESTART */
+	VV__CANCEL = 4,  /* a cancellation point: a pending pthread_cancel ends it with -ECANCELED */
+};
+
+/* One descriptor of a wait: member of the descriptor's queue. */
+struct vv__fd_node {
+	struct vv__wait *wait;
+	struct vv__fd_node *next, *prev;
+	int fd;
+	short events;  /* POLLIN, POLLOUT, POLLPRI asked for */
+	bool queued;
+};
+
+/*
+ * A wait in progress. Lives in the greenlet's record, never on its stack. A signal handler that interrupts a
+ * wait and waits itself uses a second one (g->wait points to the innermost).
+ *
+ * Protocol: the greenlet sets its state to VV__PARKED, then queues the wait; whoever satisfies the wait changes
+ * `state` from VV__QUEUED (under the bucket's lock for address waits, inside the hub for the others), takes it
+ * off its queue and calls vv__ready. The greenlet looks at `state` again after every resume, so a wake too many
+ * does no harm.
+ */
+struct vv__wait {
+	struct vv_greenlet *g;
+	struct vv__wait *outer;      /* the wait that a signal handler interrupted */
+	struct vv__wait *next, *prev; /* bucket's queue */
+	const void *key;             /* address waited for */
+	uintptr_t tag;               /* caller's: tells kinds of waiters on one address apart */
+	int64_t deadline;            /* VV__FOREVER: none */
+	uint32_t heap_index;         /* place in the hub's heap + 1; 0: not there */
+	_Atomic uint8_t state;
+	uint8_t kind;
+	const char *what;            /* in words, for reports: "mutex", "read" ... */
+	struct vv__fd_node *nodes;   /* VV__WAIT_FDS: one per descriptor */
+	uint32_t nnodes, cap;
+	struct vv__fd_node node1;    /* the usual single one */
+};
+
+typedef void *(*vv__start_fn)(void *);
+
+/* A greenlet. Records come from a slab that is never unmapped: a stale pointer is safe to look at. */
+struct vv_greenlet {
+	struct vv__context ctx;
+	struct vv__hub *hub;
+	struct vv_greenlet *next;    /* run queue or inbox */
+	_Atomic uint8_t state;
+	volatile uint8_t inside;     /* in a Vervet critical section: handlers are kept for later */
+	bool holds;                  /* entered: hub->running is null on our behalf */
+	bool is_hub;                 /* the pseudo greenlet of hub and idle carriers */
+	bool cooperative;            /* made by vv_spawn: never handed over */
+	bool hog;                    /* known for long stretches: resume on a carrier of its own */
+	bool foreign;                /* a kernel thread that libc or the program made behind our back */
+	uint8_t native;              /* > 0: pinned to its kernel thread; blocking calls are the real ones */
+	_Atomic int native_futex;    /* where a native greenlet parks */
+	struct vv__carrier *carrier; /* which kernel thread runs it */
+	struct vv__wait *wait;       /* innermost wait, or null */
+	struct vv__wait wait1;       /* the usual one */
+	uint64_t id;                 /* 1 is main; never used again */
+	int64_t stretch_start;       /* when it was handed over or resumed on a carrier of its own */
+	uint64_t switches;
+
+	/* signals: see interpose/signal.c */
+	uint64_t mask;               /* the program's signal mask, kernel layout (bit n-1) */
+	_Atomic uint64_t pending;    /* signals directed at this greenlet and kept */
+	uint8_t handled;             /* VV__HANDLED_*: what ran during the present wait */
+	void *signal_data;
+
+	/* life cycle: see core/greenlet.c and interpose/thread.c */
+	struct vv__shell *shell;     /* null: main, foreign */
+	pthread_t thread;
+	int tid;                     /* what gettid answers */
+	vv__start_fn fn;
+	void *arg;
+	void *value;
+	_Atomic int joined;          /* VV__JOINABLE, VV__DETACHED ... */
+	struct vv_greenlet *joiner;
+	char name[16];
+	void *dtors;                 /* C++ thread_local destructors, newest first */
+	_Atomic int cancel;          /* VV__CANCEL_* bits: see interpose/cancel.c */
+	struct vv_greenlet *all_next, *all_prev;
+	void *locals;                /* greenlet locals of the public API */
+	void *user;                  /* the public API's own part */
+};
+
+enum { VV__HANDLED_RESTART = 1, VV__HANDLED_INTERRUPT = 2 };
+
+/* ---- who calls -------------------------------------------------------------------------------------- */
+
+extern __thread struct vv_greenlet *vv__self __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* Number of greenlets that share the hub. 1: nothing else can run, blocking calls are the real ones. */
+extern _Atomic int vv__live;
+
+struct vv_greenlet *vv__adopt(void);
+
+/* The calling greenlet; never null. The first call of a thread (main, or one made behind our back) adopts it
+ * and starts the library if nobody has. */
+static inline struct vv_greenlet *vv__me(void)
+{
+	struct vv_greenlet *g = vv__self;
+
+	return vv__likely(g != NULL) ? g : vv__adopt();
+}
+
+/* True if a blocking call of g is to be the real one: nothing else shares its kernel thread. */
+static inline bool vv__direct(const struct vv_greenlet *g)
+{
+	return g->native || atomic_load_explicit(&vv__live, memory_order_relaxed) <= 1;
+}
+
+/* True in the hub itself, in idle carriers and the monitor: pass every call straight on. */
+static inline bool vv__is_hub(const struct vv_greenlet *g)
+{
+	return g->is_hub;
+}
+
+/* ---- the hub ---------------------------------------------------------------------------------------- */
+
+/* Become inside. May move the greenlet back to the hub first. Not for native greenlets. */
+void vv__enter(struct vv_greenlet *g);
+/* Back to program code; runs kept signal handlers. */
+void vv__leave(struct vv_greenlet *g);
+
+/* Go to the tail of the run queue. Blocks: this greenlet, until all that were ready have run. */
+void vv__yield(void);
+
+/* Park until deadline. Returns 0 when it is reached, -EINTR, -ECANCELED. */
+int vv__sleep_until(int64_t deadline, unsigned flags);
+
+int64_t vv__now(void);
+
+/* ---- parking on an address -------------------------------------------------------------------------- */
+
+struct vv__park {
+	const void *key;       /* the address */
+	uintptr_t tag;         /* any number; vv__wake_tagged looks at it */
+	int64_t deadline;      /* VV__FOREVER or absolute */
+	unsigned flags;        /* VV__EINTR ... */
+	bool at_head;          /* queue in front: a woken waiter that lost the race keeps its turn */
+	const char *what;      /* for reports */
+	bool (*valid)(void *); /* called under the bucket's lock before sleeping; false: do not sleep */
+	void (*then)(void *);  /* called once queued, outside the lock, still inside (unlock the mutex) */
+	void *arg;             /* of both */
+};
+
+/*
+ * Park on p->key until vv__wake. Works for every kind of greenlet (native ones sleep on a futex).
+ * Returns 0 woken, -EAGAIN valid said no, -ETIMEDOUT, -EINTR, -ECANCELED.
+ */
+int vv__park_on(const struct vv__park *p);
+
+/* Wake up to n waiters of key, first come first served. Returns how many. Never blocks; callable from anywhere,
+ * signal handlers included. A key without waiters costs one load. */
+int vv__wake(const void *key, int n);
+/* The same, only waiters with this tag. */
+int vv__wake_tagged(const void *key, uintptr_t tag, int n);
+/* The same, only waiters whose tag shares a bit with mask (futex bitsets). */
+int vv__wake_masked(const void *key, uintptr_t mask, int n);
+/* Wake up to nwake waiters of from, move up to nmove of the rest to the tail of to. Returns woken + moved.
+ * valid(arg) is called with both buckets locked; if it says no: -EAGAIN and nothing happens. */
+int vv__requeue(const void *from, const void *to, int nwake, int nmove, bool (*valid)(void *), void *arg);
+/* How many wait on key (with that tag, if tag is not 0). Takes the bucket's lock only if the bucket is in use. */
+int vv__waiters(const void *key, uintptr_t tag);
+
+/* ---- waiting for descriptors ------------------------------------------------------------------------ */
+
+/*
+ * Park until one of events (POLLIN, POLLOUT, POLLPRI) may be there on fd. Hang-up and errors always count.
+ * Returns 0 (try again now), -ETIMEDOUT, -EINTR, -ECANCELED, -EBADF, or -EPERM: fd cannot be polled (a regular
+ * file). Spurious returns are allowed: the caller attempts and waits again.
+ * If *fd is closed or replaced under the wait, the wait goes on for the old file as in the kernel, and *fd is then a
+ * private descriptor for it, to be given to vv__fd_done after the call's last attempt.
+ */
+int vv__wait_fd(int *fd, short events, int64_t deadline, unsigned flags, const char *what);
+void vv__fd_done(int original, int fd);
+
+struct pollfd;
+/* Park until one of the descriptors is ready (negative ones are ignored). Returns as vv__wait_fd; which are ready
+ * is for a real poll with time-out 0 to say. Descriptors that cannot be polled count as ready. */
+int vv__wait_fds(const struct pollfd *fds, unsigned long n, int64_t deadline, unsigned flags, const char *what);
+
+/* Call before a descriptor number goes away (close, dup2 over it, close_range, fclose ...). */
+void vv__fd_closing(int fd);
+void vv__fd_closing_range(unsigned first, unsigned last);
+/* True if fd is one of Vervet's own: the program's sweeps must leave it alone. */
+bool vv__fd_is_ours(int fd);
+
+/* ---- hop -------------------------------------------------------------------------------------------- */
+
+/*
+ * Move to a spare carrier for a call that blocks the kernel thread; then move back. Between the two the greenlet is
+ * native: nested Vervet calls are the real ones. Nests. Direct greenlets stay where they are.
+ */
+void vv__hop(void);
+void vv__hop_back(void);
+
+/* Make the greenlet native for good: it gets a kernel thread of its own (namespaces, affinity ...). */
+void vv__pin(void);
+
+/* ---- greenlets -------------------------------------------------------------------------------------- */
+
+/* What core needs of libc and of the shim; filled before anything else by vv__core_init. */
+struct vv__hooks {
+	int (*pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+	int (*pthread_join)(pthread_t, void **);
+	void (*run_handlers)(struct vv_greenlet *); /* run kept signal handlers (program code) */
+	bool (*deliverable)(struct vv_greenlet *);  /* has g a kept signal that it does not block? */
+	void (*hub_signals)(struct vv__hub *);      /* hub: hand out kept process signals */
+	void (*greenlet_ends)(struct vv_greenlet *);/* thread_local and key destructors (program code) */
+	bool (*may_be_signalled)(void);             /* could a signal handler still wake somebody? */
+};
+extern struct vv__hooks vv__hooks;
+
+void vv__core_init(const struct vv__hooks *hooks);
+
+/*
+ * Make a thread greenlet that will call fn(arg), and put it on the run queue. attr as for pthread_create.
+ * Returns 0 with *out set, or a positive error number as pthread_create would (EAGAIN, EINVAL, EPERM).
+ */
+int vv__spawn(struct vv_greenlet **out, const pthread_attr_t *attr, vv__start_fn fn, void *arg, bool detached);
+
+/* End the calling greenlet with value; the outermost frame of every greenlet comes here. */
+void vv__finish(void *value) __attribute__((noreturn));
+
+/* Park until g is done. 0, -ETIMEDOUT, -EINTR, -ECANCELED; does not release g. */
+int vv__join(struct vv_greenlet *g, int64_t deadline, unsigned flags);
+/* Give a done greenlet (or one that will never be joined) back for recycling. */
+void vv__release(struct vv_greenlet *g);
+
+/* The greenlet behind a pthread_t of this process, or null for a kernel thread that is not ours. */
+struct vv_greenlet *vv__of_thread(pthread_t t);
+struct vv_greenlet *vv__main_greenlet(void);
+/* Call fn on every greenlet until it returns non-zero; returns that. A lock is held: fn must not block. */
+int vv__each(int (*fn)(struct vv_greenlet *, void *), void *arg);
+struct vv_greenlet *vv__of_tid(int tid);
+
+/* Resume a parked greenlet so that it looks at its signals or its cancellation; its wait stays queued. A greenlet
+ * that runs elsewhere is left alone (the caller sends its carrier a signal). Callable from anywhere. */
+void vv__interrupt(struct vv_greenlet *g);
+/* Kernel thread id that runs g now, or 0 if it is parked. */
+int vv__carrier_tid(struct vv_greenlet *g);
+
+/* Offset of the kernel thread id inside glibc's thread control block. */
+int vv__tcb_tid(struct vv_greenlet *g);
+void vv__tcb_set_tid(struct vv_greenlet *g, int tid);
+
+/* The child side of fork: forget hub, carriers and every greenlet but the caller, who becomes main. */
+void vv__fork_child(void);
+
+/* ---- configuration, statistics, reports --------------------------------------------------------------- */
+
+struct vv__config {
+	int64_t handover_ns; /* 0: never */
+	bool stats;
+	bool quiet;          /* no "would block forever" report */
+	int report_fd;       /* where reports go: 2 */
+};
+extern struct vv__config vv__config;
+
+struct vv__stats {
+	_Atomic uint64_t created, ended, peak, switches, parks, hops, handovers, rejoins, carriers, carriers_peak;
+	_Atomic uint64_t loops, shells, recycled;
+	_Atomic int64_t longest_stall_ns;
+};
+extern struct vv__stats vv__stats;
+#define vv__count(name) atomic_fetch_add_explicit(&vv__stats.name, 1, memory_order_relaxed)
+
+/* printf-like (only %s %d %u %x %p %ld %lu %c), one raw write to the report descriptor; safe everywhere. */
+void vv__log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* A broken invariant: one line, then abort. */
+void vv__die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+/* Raw system call: no errno, no interposition. */
+long vv__syscall(long number, ...);
+
+/* Memory that never comes from malloc. Records of one size, recycled; safe from every thread. */
+struct vv__slab {
+	_Atomic int lock;
+	uint32_t size;
+	void *free;
+	char *fresh, *end;
+};
+void *vv__slab_get(struct vv__slab *slab); /* zeroed; null if out of memory */
+void vv__slab_put(struct vv__slab *slab, void *p);
+void *vv__pages(size_t bytes);             /* zeroed pages; null if out of memory */
+
+/* A short lock: spins, then lets the kernel run somebody else. Only with `inside` set. */
+void vv__lock(_Atomic int *lock);
+void vv__unlock(_Atomic int *lock);
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * What every family file includes. An interposed function reads: step aside if there is nothing to do, attempt, park
+ * or hop, retry.
+ */
+#ifndef VV_INTERPOSE_H
+#define VV_INTERPOSE_H
+
+#include "libc.h"
+#include "real.h"
+
+#include "../core/core.h"
+
+#define VV_EXPORT __attribute__((visibility("default")))
+/* Another exported name of a function defined in the same file. */
+#define VV_ALIAS(alias_name, target) \
+	extern VV_EXPORT __typeof__(target) alias_name __attribute__((alias(#target)))
+
+/* Families that VERVET_PATCH can switch off. */
+enum vv__family {
+	VV__FAMILY_thread,
+	VV__FAMILY_sync,
+	VV__FAMILY_cancel,
+	VV__FAMILY_time,
+	VV__FAMILY_socket,
+	VV__FAMILY_io,
+	VV__FAMILY_poll,
+	VV__FAMILY_fd,
+	VV__FAMILY_stdio,
+	VV__FAMILY_dns,
+	VV__FAMILY_file,
+	VV__FAMILY_ipc,
+	VV__FAMILY_tty,
+	VV__FAMILY_process,
+	VV__FAMILY_signal,
+	VV__FAMILY_syscall,
+	VV__FAMILIES,
+};
+
+/* One bit per family that is patched. */
+extern unsigned vv__families;
+#define vv__family_on(name) (vv__families & 1u << VV__FAMILY_##name)
+
+/* True if the real call is the right one: nothing else could run, or the family is switched off. */
+#define vv__step_aside(g, name) (vv__direct(g) || vv__unlikely(!vv__family_on(name)))
+
+/* A result of the core (negative errno) as libc returns it. On success errno stays as it was. */
+static inline long vv__errno_return(long r)
+{
+	if (r >= 0)
+		return r;
+	errno = (int)-r;
+	return -1;
+}
+
+/*
+ * Act on a wait that ended with -ECANCELED: ends the calling greenlet as glibc does (clean-up handlers, C++
+ * destructors). Everything that the call holds must have been given back before.
+ */
+void vv__cancel_now(void) __attribute__((noreturn));
+
+/* Deadline of a relative or absolute time; past or zero means now. */
+int64_t vv__deadline_in(int64_t ns);
+int64_t vv__deadline_at(clockid_t clock, const struct timespec *ts);
+static inline bool vv__timespec_valid(const struct timespec *ts)
+{
+	return ts->tv_nsec >= 0 && ts->tv_nsec < 1000000000;
+}
+
+#endif
