@@ -45,6 +45,8 @@ $(B)/%.o: %.S
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
+-include tests/tests.mk
+
 deps:
 	@scripts/deps
 
