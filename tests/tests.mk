@@ -1,6 +1,42 @@
-# The tests: make test runs them all, make test-core, test-programs, test-real one kind.
-.PHONY: test-core test-programs test-real
-test: test-core test-programs test-real
+# The tests: make test runs them all; make test-core, test-programs, test-real one kind.
+.PHONY: test-core test-aarch64 test-programs test-real
+test: test-core test-aarch64 test-programs test-real
 
+# Criterion suites of the core's parts, linked with the core alone and never preloaded.
+CORE_TESTS := $(filter-out tests/core/context_plain.c,$(wildcard tests/core/*.c))
+CORE_SUITES := $(patsubst tests/core/%.c,$(B)/tests/core/%,$(CORE_TESTS))
+CORE_OBJ := $(filter $(B)/core/%,$(LIB_OBJ))
+
+$(CORE_SUITES): $(B)/tests/core/%: $(B)/tests/core/%.o $(CORE_OBJ)
+	$(CC) -o $@ $^ -lcriterion -lm -ldl -pthread
+
+$(B)/tests/core/%.o: CFLAGS += -O1 -frounding-math -fno-stack-protector
+
+test-core: $(CORE_SUITES)
+	@for t in $^; do timeout 120 $$t --quiet || { echo "$$t failed"; exit 1; }; done
+	@echo "core suites: $(words $^) passed"
+
+# The other CPU's context switch, if its compiler and emulator are here.
+ARM_CC := $(shell command -v aarch64-linux-gnu-gcc)
+QEMU_ARM := $(shell command -v qemu-aarch64)
+ARM_SRC := tests/core/context_plain.c core/context.c core/context_aarch64.S
+$(B)/tests/core/context_aarch64: $(ARM_SRC) tests/core/context_cases.h core/context.h
+	@mkdir -p $(@D)
+	$(ARM_CC) -std=gnu11 -O1 -g $(WARN) -frounding-math -D_GNU_SOURCE -static -o $@ $(ARM_SRC) -lm
+
+ifeq ($(and $(ARM_CC),$(QEMU_ARM)),)
+test-aarch64:
+	@echo "aarch64: skipped, needs gcc-aarch64-linux-gnu and qemu-user"
+else
+test-aarch64: $(B)/tests/core/context_aarch64
+	timeout 60 $(QEMU_ARM) $<
+	@echo "aarch64: context switch passed"
+endif
+
+# Programs that know nothing of Vervet, run plain and patched.
 test-programs: $(B)/libvervet.so
 	tests/run
+
+# Debian's programs, run plain and patched.
+test-real: $(B)/libvervet.so
+	tests/real/run

@@ -15,26 +15,26 @@
 #include <unistd.h>
 
 /* The program is wrong if this is not so. */
-#define expect(condition) \
-	do { \
-		if (!(condition)) { \
-			fprintf(stderr, "%s:%d: not so: %s (errno %s)\n", __FILE_NAME__, __LINE__, #condition, \
-			    errno_name(errno)); \
-			fflush(NULL); \
-			_exit(99); \
-		} \
+#define expect(condition)                                                                                    \
+	do {                                                                                                 \
+		if (!(condition)) {                                                                          \
+			fprintf(stderr, "%s:%d: not so: %s (errno %s)\n", __FILE_NAME__, __LINE__,           \
+			    #condition, errno_name(errno));                                                  \
+			fflush(NULL);                                                                        \
+			_exit(99);                                                                           \
+		}                                                                                            \
 	} while (0)
 
 /* Print a call with its result; -1 comes with its errno. */
-#define tell(call) \
-	do { \
-		errno = 0; \
-		long tell_result = (long)(call); \
-		int tell_errno = errno; \
-		if (tell_result == -1) \
-			printf("%s: %s\n", #call, errno_name(tell_errno)); \
-		else \
-			printf("%s: %ld\n", #call, tell_result); \
+#define tell(call)                                                                                           \
+	do {                                                                                                 \
+		errno = 0;                                                                                   \
+		long tell_result = (long)(call);                                                             \
+		int tell_errno = errno;                                                                      \
+		if (tell_result == -1)                                                                       \
+			printf("%s: %s\n", #call, errno_name(tell_errno));                                   \
+		else                                                                                         \
+			printf("%s: %ld\n", #call, tell_result);                                             \
 	} while (0)
 
 /* Print a call that returns an error number. */
@@ -98,7 +98,10 @@ struct turn {
 	pthread_cond_t moved;
 	int now;
 };
-#define TURN {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0}
+#define TURN                                                                                                 \
+	{                                                                                                    \
+		PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0                                       \
+	}
 
 static inline void turn_wait(struct turn *turn, int n)
 {
