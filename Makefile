@@ -1,19 +1,21 @@
 # make            build/vervet and build/libvervet.so
 # make test       everything that can fail;  make demo, make bench: figures;  make install PREFIX=/usr/local
+VERSION := 0.1.0
 PREFIX ?= /usr/local
 CC ?= gcc
 ARCH := $(shell $(CC) -dumpmachine | cut -d- -f1)
 B := build
 OPT ?= -O2 -g
-WARN := -Wall -Wextra -Wno-unused-parameter -Wno-nonnull-compare
+WARN := -Wall -Wextra -Wno-unused-parameter -Wno-nonnull-compare -Wno-unknown-warning-option
 CFLAGS += -std=gnu11 $(OPT) $(WARN) -fvisibility=hidden -fno-delete-null-pointer-checks -D_GNU_SOURCE \
 	-U_FORTIFY_SOURCE -MMD -MP
 LIBFLAGS := -fPIC -ftls-model=initial-exec -fno-stack-protector
 LDFLAGS_LIB := -shared -Wl,-z,defs -Wl,-z,now -Wl,-soname,libvervet.so
 
 CORE := $(wildcard core/*.c) core/context_$(ARCH).S
-LIB := $(CORE) $(wildcard interpose/*.c) $(wildcard shim/lib*.c)
+LIB := $(CORE) $(wildcard interpose/*.c) $(wildcard shim/lib*.c) shim/settings.c
 TOOL := $(filter-out $(wildcard shim/lib*.c),$(wildcard shim/*.c))
+TOOL_LIBS := -lelf
 LIB_OBJ := $(addprefix $(B)/,$(addsuffix .o,$(basename $(LIB))))
 TOOL_OBJ := $(addprefix $(B)/,$(TOOL:.c=.o))
 
@@ -33,7 +35,8 @@ $(B)/exports.map: interpose/symbols.def Makefile
 	{ echo '{ global: vv_[a-z]*;'; \
 	  $(CC) -E -P -x c -D'SYM(n,f,r)=n;' -D'ALIAS(n,t,f,r)=n;' $<; echo 'local: *; };'; } > $@
 
-$(filter $(B)/core/% $(B)/interpose/% $(B)/shim/lib%,$(LIB_OBJ)): CFLAGS += $(LIBFLAGS)
+$(LIB_OBJ): CFLAGS += $(LIBFLAGS)
+$(TOOL_OBJ): CFLAGS += -DVERVET_VERSION='"$(VERSION)"'
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)

@@ -17,22 +17,9 @@
 
 /* Families that VERVET_PATCH can switch off. */
 enum vv__family {
-	VV__FAMILY_thread,
-	VV__FAMILY_sync,
-	VV__FAMILY_cancel,
-	VV__FAMILY_time,
-	VV__FAMILY_socket,
-	VV__FAMILY_io,
-	VV__FAMILY_poll,
-	VV__FAMILY_fd,
-	VV__FAMILY_stdio,
-	VV__FAMILY_dns,
-	VV__FAMILY_file,
-	VV__FAMILY_ipc,
-	VV__FAMILY_tty,
-	VV__FAMILY_process,
-	VV__FAMILY_signal,
-	VV__FAMILY_syscall,
+#define FAMILY(name, what) VV__FAMILY_##name,
+#include "families.def"
+#undef FAMILY
 	VV__FAMILIES,
 };
 
@@ -57,6 +44,18 @@ static inline long vv__errno_return(long r)
  * destructors). Everything that the call holds must have been given back before.
  */
 void vv__cancel_now(void) __attribute__((noreturn));
+
+/* What core asks of the families (struct vv__hooks); shim/lib.c has weak ones for a library without them. */
+void vv__run_handlers(struct vv_greenlet *g);
+bool vv__deliverable(struct vv_greenlet *g);
+void vv__hub_signals(struct vv__hub *hub);
+void vv__greenlet_ends(struct vv_greenlet *g);
+bool vv__may_be_signalled(void);
+
+/* False: the programs that this one starts are not to be patched (--follow=none). */
+extern bool vv__follow;
+/* Prints the summary of --stats. Call before the process image goes away other than by exit: _exit, exec. */
+void vv__stats_report(void);
 
 /* Deadline of a relative or absolute time; past or zero means now. */
 int64_t vv__deadline_in(int64_t ns);

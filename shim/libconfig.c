@@ -1,0 +1,106 @@
+/*
+ * Reads VERVET_* from the environment. What is unknown or cannot be read is reported and taken out of the
+ * environment, so that it counts as unset here and below, and is reported once in a tree of processes.
+ */
+#include "lib.h"
+#include "settings.h"
+
+#include "../interpose/interpose.h"
+
+#include <sys/auxv.h>
+
+unsigned vv__families;
+bool vv__follow = true;
+
+extern void
+    *__libc_stack_end; /* the loader's: where the kernel put argc, the arguments and the environment */
+
+/* libc's environ is null until its own initialisation, and an allocator may call us before. */
+static char **environment(void)
+{
+	if (environ)
+		return environ;
+	return (char **)__libc_stack_end + *(long *)__libc_stack_end + 2;
+}
+
+static void drop(char **entry)
+{
+	do
+		entry[0] = entry[1];
+	while (*entry++);
+}
+
+/* True if entry ("VERVET_X=value") is good and has been read. */
+static bool read_entry(struct vv__settings *s, const char *entry)
+{
+	const char *name = entry + sizeof(VV__VARIABLE) - 1;
+	size_t len = strcspn(name, "=");
+	const struct vv__setting *setting = vv__setting_find(name, len);
+	const char *wrong, *value = name + len + 1, *bad = value;
+	size_t bad_len;
+
+	if (!setting) {
+		vv__log("%s: unknown variable, ignored", entry);
+		return false;
+	}
+	wrong = setting->read(s, value, &bad, &bad_len);
+	if (wrong)
+		vv__log("%s: %s, ignored", entry, wrong);
+	return !wrong;
+}
+
+/* Take this library out of the entry "LD_PRELOAD=a b:c"; true if nothing is left. */
+static bool strip_preload(char *entry)
+{
+	char *list = entry + sizeof("LD_PRELOAD=") - 1, *out = list;
+	static const char ours[] = "libvervet.so";
+
+	for (const char *p = list; *p;) {
+		size_t n = strcspn(p, ": "), ours_len = sizeof(ours) - 1;
+		bool is_ours = n >= ours_len && !memcmp(p + n - ours_len, ours, ours_len);
+
+		if (n && !is_ours) {
+			if (out > list)
+				*out++ = ':';
+			memmove(out, p, n);
+			out += n;
+		}
+		p += n + (p[n] != 0);
+	}
+	*out = 0;
+	return out == list;
+}
+
+static void apply(const struct vv__settings *s)
+{
+	vv__families = s->families;
+	vv__follow = s->follow;
+	vv__config.handover_ns = s->handover_ns;
+	vv__config.stats = s->stats;
+	vv__config.quiet = s->quiet;
+	vv__config.report_fd = STDERR_FILENO;
+}
+
+void vv__config_read(void)
+{
+	char **env = environment();
+	struct vv__settings s;
+
+	vv__settings_default(&s);
+	apply(&s);
+	if (getauxval(AT_SECURE))
+		return;
+	for (char **p = env; *p;) {
+		if (!strncmp(*p, VV__VARIABLE, sizeof(VV__VARIABLE) - 1) && !read_entry(&s, *p))
+			drop(p);
+		else
+			p++;
+	}
+	apply(&s);
+	for (char **p = env; !s.follow && *p;) {
+		if (!strncmp(*p, "LD_PRELOAD=", 11) && strip_preload(*p))
+			drop(p);
+		else
+			p++;
+	}
+}

@@ -1,0 +1,167 @@
+/*
+ * The vervet command: options, which become the variables that the library reads (settings.def), then a program to run.
+ * A first word that is exactly the name of a command of ours is that command; `vervet -- help` runs a program
+ * called help.
+ */
+#include "vervet.h"
+#include "settings.h"
+
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int complain(int status, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	fputs("vervet: ", stderr);
+	vfprintf(stderr, format, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+	return status;
+}
+
+/* What a command that prints is worth: nothing if the print went nowhere. */
+static int printed(void)
+{
+	if (fflush(stdout) || ferror(stdout))
+		return complain(VV__EXIT_FAILED, "standard output: %m");
+	return 0;
+}
+
+static int print_help(void)
+{
+	puts("Usage: vervet [options] [--] program [arguments]\n"
+	     "Run a program with its threads as greenlets: what would block a kernel thread waits on one "
+	     "hub.\n\n"
+	     "Options (and the variables that they set):");
+	for (size_t i = 0; i < vv__setting_count; i++) {
+		const struct vv__setting *s = &vv__setting_table[i];
+
+		printf("  --%s%s%s (%s%s)\n      %s\n", s->option, s->argument ? "=" : "",
+		    s->argument ? s->argument : "", VV__VARIABLE, s->name, s->help);
+	}
+	puts("  --list\n      families and functions that are patched\n"
+	     "  --version\n  --help\n\n"
+	     "Exit status: the program's own; 125 if vervet failed or the program cannot be patched,\n"
+	     "126 if it cannot be executed, 127 if it was not found.");
+	return printed();
+}
+
+static int print_version(void)
+{
+	puts("vervet " VERVET_VERSION);
+	return printed();
+}
+
+static int print_list(void)
+{
+	list_functions();
+	return printed();
+}
+
+static int help_command(int argc, char **argv)
+{
+	return print_help();
+}
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+    {"help", help_command},
+};
+
+/* Check a setting's value and put it into the environment. */
+static int set_option(const struct vv__setting *s, const char *value)
+{
+	struct vv__settings scratch;
+	char name[64], path[PATH_MAX];
+	size_t len = strlen(value);
+	const char *bad = value, *wrong = s->read(&scratch, value, &bad, &len);
+
+	if (wrong)
+		return complain(
+		    VV__EXIT_FAILED, "--%s: %.*s: %s, see vervet --help", s->option, (int)len, bad, wrong);
+	if (!strcmp(s->name, "REPORT") && value[0] != '/') {
+		if (!getcwd(path, sizeof(path)) || strlen(path) + len + 2 > sizeof(path))
+			return complain(VV__EXIT_FAILED, "--report: %s: no absolute name for it", value);
+		value = strcat(strcat(path, "/"), value);
+	}
+	snprintf(name, sizeof(name), "%s%s", VV__VARIABLE, s->name);
+	if (setenv(name, value, 1))
+		return complain(VV__EXIT_FAILED, "%s: %m", name);
+	return 0;
+}
+
+enum { HELP = 1000, VERSION, LIST };
+
+/* Options in getopt's form: the settings, by their place in the table, then ours. */
+static const struct option *options(void)
+{
+	static struct option all[64];
+	struct option *o = all;
+
+	for (size_t i = 0; i < vv__setting_count; i++, o++)
+		*o = (struct option){
+		    vv__setting_table[i].option, vv__setting_table[i].argument != NULL, NULL, (int)i};
+	*o++ = (struct option){"list", no_argument, NULL, LIST};
+	*o++ = (struct option){"version", no_argument, NULL, VERSION};
+	*o++ = (struct option){"help", no_argument, NULL, HELP};
+	return all;
+}
+
+static int refuse_option(int c, char **argv)
+{
+	const char *word = argv[optind - 1], *why = "unknown option";
+
+	if (c == ':')
+		why = "needs a value";
+	else if (optopt)
+		why = strchr(word, '=') ? "takes no value" : why;
+	return complain(VV__EXIT_FAILED, "%s: %s, see vervet --help", word, why);
+}
+
+/* Returns -1 when all options have been read, or a status to end with. */
+static int read_options(int argc, char **argv)
+{
+	int c, status;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "+:", options(), NULL)) != -1) {
+		switch (c) {
+		case HELP:
+			return print_help();
+		case VERSION:
+			return print_version();
+		case LIST:
+			return print_list();
+		case ':':
+		case '?':
+			return refuse_option(c, argv);
+		}
+		status = set_option(&vv__setting_table[c], optarg ? optarg : "1");
+		if (status)
+			return status;
+	}
+	return -1;
+}
+
+int main(int argc, char **argv)
+{
+	int status;
+
+	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	status = read_options(argc, argv);
+	if (status >= 0)
+		return status;
+	if (optind >= argc)
+		return complain(VV__EXIT_FAILED, "no program given, see vervet --help");
+	return run_program(argv + optind);
+}
