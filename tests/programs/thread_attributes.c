@@ -62,7 +62,9 @@ int main(void)
 	size_t size;
 	int detached;
 
-	join(start(body, &(struct asked){"default", 8 << 20, 4096}));
+	expect(pthread_getattr_default_np(&def) == 0);
+	expect(pthread_attr_getstacksize(&def, &size) == 0);
+	join(start(body, &(struct asked){"default", size, 4096}));
 	expect(pthread_attr_init(&attr) == 0);
 	expect(pthread_attr_setstacksize(&attr, 96 * 1024) == 0);
 	expect(pthread_create(&t, &attr, body, &(struct asked){"96 KiB", 96 * 1024, 4096}) == 0);
@@ -90,7 +92,6 @@ int main(void)
 	expect(munmap(stack, 256 * 1024) == 0);
 	expect(pthread_attr_getstack(&attr, &low, &size) == 0 && low == stack && size == 256 * 1024);
 
-	expect(pthread_getattr_default_np(&def) == 0);
 	expect(pthread_attr_getstacksize(&def, &size) == 0);
 	expect(pthread_attr_setstacksize(&def, size / 2) == 0);
 	expect(pthread_setattr_default_np(&def) == 0);
