@@ -50,11 +50,63 @@ $(B)/%.o: %.S
 
 -include tests/tests.mk
 
+# ---- tests: every suite is a target that ends with a line "name: N passed, N failed, N skipped" ----
+
+SUITES += test-symbols test-shim test-docs test-install test-warnings
+.PHONY: $(SUITES) objects
+test:
+	scripts/deps build test
+	$(MAKE) all
+	@tests/all $(SUITES)
+
+test-symbols: $(B)/libvervet.so
+	@CC="$(CC)" tests/symbols.sh
+
+test-shim: all
+	@tests/shim/run
+
+test-docs: all
+	@scripts/coverage --check
+
+test-install: all
+	@MAKE="$(MAKE)" CC="$(CC)" tests/install.sh
+
+# No warning from either compiler.
+test-warnings:
+	@for cc in gcc clang; do command -v $$cc >/dev/null || continue; \
+	  $(MAKE) -s objects CC=$$cc B=$(B)/warnings-$$cc OPT='-O2 -g -Werror' || exit 1; done
+	@echo "warnings: 1 passed"
+
+objects: $(LIB_OBJ) $(TOOL_OBJ)
+
+# ---- figures ----
+
+demo:
+	scripts/deps build demo
+	$(MAKE) all
+	@scripts/demo
+
+bench: all
+	@for b in scripts/bench-*; do $$b || exit 1; done
+
+# ---- the rest ----
+
+TO := $(DESTDIR)$(PREFIX)
+install: all
+	install -D -t $(TO)/bin $(B)/vervet
+	install -D -t $(TO)/lib $(B)/libvervet.so
+	$(if $(wildcard core/vervet.h),install -D -m 644 -t $(TO)/include core/vervet.h)
+	install -D -m 644 -t $(TO)/share/man/man1 shim/vervet.1
+	install -d $(TO)/lib/pkgconfig
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' shim/vervet.pc.in >$(TO)/lib/pkgconfig/vervet.pc
+
 deps:
 	@scripts/deps
 
 clean:
 	rm -rf $(B)
 
+# symbols.def and its like are no C: clang-format would take them apart.
 format:
-	clang-format -i $(wildcard core/*.[ch] interpose/*.[ch] shim/*.[ch] tests/*/*.c)
+	clang-format -i $(wildcard core/*.[ch] interpose/*.[ch] shim/*.[ch] tests/*/*.[ch])
+	scripts/coverage

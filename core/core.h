@@ -233,6 +233,8 @@ int vv__wait_fds(const struct pollfd *fds, unsigned long n, int64_t deadline, un
 /* Call before a descriptor number goes away (close, dup2 over it, close_range, fclose ...). */
 void vv__fd_closing(int fd);
 void vv__fd_closing_range(unsigned first, unsigned last);
+/* Move fd to a high number with close-on-exec, out of the way of the program's. Returns the new number. */
+int vv__hub_fd(int fd);
 /* True if fd is one of Vervet's own: the program's sweeps must leave it alone. */
 bool vv__fd_is_ours(int fd);
 

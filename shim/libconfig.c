@@ -12,8 +12,8 @@
 unsigned vv__families;
 bool vv__follow = true;
 
-extern void
-    *__libc_stack_end; /* the loader's: where the kernel put argc, the arguments and the environment */
+/* The loader's: where the kernel put argc, the arguments and the environment. */
+extern void *__libc_stack_end;
 
 /* libc's environ is null until its own initialisation, and an allocator may call us before. */
 static char **environment(void)
@@ -78,7 +78,23 @@ static void apply(const struct vv__settings *s)
 	vv__config.handover_ns = s->handover_ns;
 	vv__config.stats = s->stats;
 	vv__config.quiet = s->quiet;
-	vv__config.report_fd = STDERR_FILENO;
+}
+
+/*
+ * Open the file that reports go to, under a number out of the program's way. The summary's standard error is kept
+ * the same way: many programs close theirs before they end. False if there is no such file.
+ */
+static bool open_report(const struct vv__settings *s)
+{
+	long fd = s->report  ? vv__syscall(SYS_openat, AT_FDCWD, s->report,
+				   O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666)
+		  : s->stats ? vv__syscall(SYS_fcntl, STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
+			     : STDERR_FILENO;
+
+	if (fd != STDERR_FILENO && fd >= 0)
+		fd = vv__hub_fd((int)fd);
+	vv__config.report_fd = fd < 0 ? STDERR_FILENO : (int)fd;
+	return fd >= 0 || !s->report;
 }
 
 void vv__config_read(void)
@@ -97,6 +113,8 @@ void vv__config_read(void)
 			p++;
 	}
 	apply(&s);
+	if (!open_report(&s))
+		vv__log("%s: cannot be opened, reports go to standard error", s.report);
 	for (char **p = env; !s.follow && *p;) {
 		if (!strncmp(*p, "LD_PRELOAD=", 11) && strip_preload(*p))
 			drop(p);

@@ -84,8 +84,8 @@ static const char *read_stats(struct vv__settings *s, const char *value, const c
 
 static const char *read_report(struct vv__settings *s, const char *value, const char **bad, size_t *len)
 {
-	if (!*value)
-		return "a file name is missing";
+	if (*value != '/')
+		return *value ? "not an absolute name" : "a file name is missing";
 	s->report = value;
 	return NULL;
 }

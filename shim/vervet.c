@@ -6,6 +6,7 @@
 #include "vervet.h"
 #include "settings.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -76,22 +77,39 @@ static const struct {
     {"help", help_command},
 };
 
+/* The library wants an absolute name, since it may be started anywhere; and cannot say as well as we what is wrong. */
+static int report_file(const char **name, char path[PATH_MAX])
+{
+	int fd;
+
+	if ((*name)[0] && (*name)[0] != '/') {
+		if (!getcwd(path, PATH_MAX) || strlen(path) + strlen(*name) + 2 > PATH_MAX)
+			return complain(VV__EXIT_FAILED, "--report: %s: no absolute name for it", *name);
+		*name = strcat(strcat(path, "/"), *name);
+	}
+	fd = open(*name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return complain(VV__EXIT_FAILED, "--report: '%s': %m", *name);
+	close(fd);
+	return 0;
+}
+
 /* Check a setting's value and put it into the environment. */
 static int set_option(const struct vv__setting *s, const char *value)
 {
 	struct vv__settings scratch;
 	char name[64], path[PATH_MAX];
-	size_t len = strlen(value);
-	const char *bad = value, *wrong = s->read(&scratch, value, &bad, &len);
+	size_t len;
+	const char *bad, *wrong;
 
+	if (!strcmp(s->name, "REPORT") && report_file(&value, path))
+		return VV__EXIT_FAILED;
+	bad = value;
+	len = strlen(value);
+	wrong = s->read(&scratch, value, &bad, &len);
 	if (wrong)
 		return complain(
 		    VV__EXIT_FAILED, "--%s: %.*s: %s, see vervet --help", s->option, (int)len, bad, wrong);
-	if (!strcmp(s->name, "REPORT") && value[0] != '/') {
-		if (!getcwd(path, sizeof(path)) || strlen(path) + len + 2 > sizeof(path))
-			return complain(VV__EXIT_FAILED, "--report: %s: no absolute name for it", value);
-		value = strcat(strcat(path, "/"), value);
-	}
 	snprintf(name, sizeof(name), "%s%s", VV__VARIABLE, s->name);
 	if (setenv(name, value, 1))
 		return complain(VV__EXIT_FAILED, "%s: %m", name);

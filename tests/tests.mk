@@ -1,6 +1,6 @@
 # The tests: make test runs them all; make test-core, test-programs, test-real one kind.
 .PHONY: test-core test-aarch64 test-programs test-real
-test: test-core test-aarch64 test-programs test-real
+SUITES += test-core test-aarch64 test-programs test-real
 
 # Criterion suites of the core's parts, linked with the core alone and never preloaded.
 CORE_TESTS := $(filter-out tests/core/context_plain.c,$(wildcard tests/core/*.c))
@@ -26,11 +26,11 @@ $(B)/tests/core/context_aarch64: $(ARM_SRC) tests/core/context_cases.h core/cont
 
 ifeq ($(and $(ARM_CC),$(QEMU_ARM)),)
 test-aarch64:
-	@echo "aarch64: skipped, needs gcc-aarch64-linux-gnu and qemu-user"
+	@echo "aarch64: 0 passed, 0 failed, 1 skipped: needs gcc-aarch64-linux-gnu and qemu-user"
 else
 test-aarch64: $(B)/tests/core/context_aarch64
 	timeout 60 $(QEMU_ARM) $<
-	@echo "aarch64: context switch passed"
+	@echo "aarch64: 1 passed"
 endif
 
 # Programs that know nothing of Vervet, run plain and patched.
