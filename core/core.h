@@ -30,7 +30,6 @@
 struct vv_greenlet;
 struct vv__hub;
 struct vv__carrier;
-struct vv__shell;
 struct vv__bucket;
 
 enum vv__state {
@@ -79,12 +78,15 @@ struct vv__wait {
 	uintptr_t tag;               /* caller's: tells kinds of waiters on one address apart */
 	int64_t deadline;            /* VV__FOREVER: none */
 	uint32_t heap_index;         /* place in the hub's heap + 1; 0: not there */
+	uint64_t order;              /* ties between equal deadlines */
 	_Atomic uint8_t state;
 	uint8_t kind;
 	const char *what;            /* in words, for reports: "mutex", "read" ... */
 	struct vv__fd_node *nodes;   /* VV__WAIT_FDS: one per descriptor */
-	uint32_t nnodes, cap;
+	uint32_t nnodes;
 	struct vv__fd_node node1;    /* the usual single one */
+	struct vv__fd_node *many;    /* room for more, kept for the next time */
+	uint32_t cap;                /* of many */
 };
 
 typedef void *(*vv__start_fn)(void *);
@@ -101,6 +103,11 @@ struct vv_greenlet {
 	bool cooperative;            /* made by vv_spawn: never handed over */
 	bool hog;                    /* known for long stretches: resume on a carrier of its own */
 	bool foreign;                /* a kernel thread that libc or the program made behind our back */
+	bool hopped;                 /* on a carrier of its own until vv__hop_back */
+	bool fresh;                  /* never resumed yet */
+	bool away;                   /* handed over or hopping: counted in hub->away */
+	bool unwound;                /* ended by pthread_exit or cancellation: its shell is not used again */
+	bool pooled;                 /* its shell has the usual size and may be used again */
 	uint8_t native;              /* > 0: pinned to its kernel thread; blocking calls are the real ones */
 	_Atomic int native_futex;    /* where a native greenlet parks */
 	struct vv__carrier *carrier; /* which kernel thread runs it */
@@ -117,23 +124,37 @@ struct vv_greenlet {
 	void *signal_data;
 
 	/* life cycle: see core/greenlet.c and interpose/thread.c */
-	struct vv__shell *shell;     /* null: main, foreign */
+	_Atomic int born;            /* its shell is published: ctx is valid */
 	pthread_t thread;
 	int tid;                     /* what gettid answers */
 	vv__start_fn fn;
 	void *arg;
 	void *value;
-	_Atomic int joined;          /* VV__JOINABLE, VV__DETACHED ... */
+	_Atomic int join_state;      /* interpose/thread.c's: joinable, being joined, detached */
 	struct vv_greenlet *joiner;
 	char name[16];
 	void *dtors;                 /* C++ thread_local destructors, newest first */
 	_Atomic int cancel;          /* VV__CANCEL_* bits: see interpose/cancel.c */
+	size_t stack_size, guard_size; /* of its shell */
 	struct vv_greenlet *all_next, *all_prev;
 	void *locals;                /* greenlet locals of the public API */
 	void *user;                  /* the public API's own part */
 };
 
 enum { VV__HANDLED_RESTART = 1, VV__HANDLED_INTERRUPT = 2 };
+
+/* Bits of g->cancel. */
+enum {
+	VV__CANCEL_PENDING = 1,  /* pthread_cancel was called */
+	VV__CANCEL_DISABLED = 2, /* pthread_setcancelstate, or already ending */
+	VV__CANCEL_ASYNC = 4,    /* pthread_setcanceltype */
+};
+
+static inline bool vv__cancel_pending(struct vv_greenlet *g)
+{
+	return (atomic_load_explicit(&g->cancel, memory_order_relaxed) &
+	           (VV__CANCEL_PENDING | VV__CANCEL_DISABLED)) == VV__CANCEL_PENDING;
+}
 
 /* ---- who calls -------------------------------------------------------------------------------------- */
 
@@ -264,16 +285,24 @@ struct vv__hooks {
 };
 extern struct vv__hooks vv__hooks;
 
+/* Has g a kept signal to handle now? g->pending is non-zero whenever anything is kept for g. */
+static inline bool vv__deliverable(struct vv_greenlet *g)
+{
+	return vv__unlikely(atomic_load_explicit(&g->pending, memory_order_relaxed)) && vv__hooks.deliverable(g);
+}
+
 void vv__core_init(const struct vv__hooks *hooks);
 
 /*
  * Make a thread greenlet that will call fn(arg), and put it on the run queue. attr as for pthread_create.
  * Returns 0 with *out set, or a positive error number as pthread_create would (EAGAIN, EINVAL, EPERM).
  */
-int vv__spawn(struct vv_greenlet **out, const pthread_attr_t *attr, vv__start_fn fn, void *arg, bool detached);
+int vv__spawn(struct vv_greenlet **out, const pthread_attr_t *attr, vv__start_fn fn, void *arg, int join_state);
 
-/* End the calling greenlet with value; the outermost frame of every greenlet comes here. */
-void vv__finish(void *value) __attribute__((noreturn));
+enum { VV__JOINABLE, VV__JOINING, VV__DETACHED };
+
+/* End the main greenlet, which came here through pthread_exit; the others go on. */
+void vv__end_main(void) __attribute__((noreturn));
 
 /* Park until g is done. 0, -ETIMEDOUT, -EINTR, -ECANCELED; does not release g. */
 int vv__join(struct vv_greenlet *g, int64_t deadline, unsigned flags);
@@ -296,6 +325,13 @@ int vv__carrier_tid(struct vv_greenlet *g);
 /* Offset of the kernel thread id inside glibc's thread control block. */
 int vv__tcb_tid(struct vv_greenlet *g);
 void vv__tcb_set_tid(struct vv_greenlet *g, int tid);
+
+/* Record a new signal mask of g (kernel layout), and make it the kernel's for the calling kernel thread. Async-signal-safe. */
+void vv__set_mask(struct vv_greenlet *g, uint64_t mask);
+/* The same when the kernel has it already (entering and leaving a handler). */
+void vv__note_mask(struct vv_greenlet *g, uint64_t mask);
+/* Make the hub look at its inbox and at kept signals soon. Async-signal-safe. */
+void vv__hub_poke(void);
 
 /* The child side of fork: forget hub, carriers and every greenlet but the caller, who becomes main. */
 void vv__fork_child(void);

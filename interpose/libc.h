@@ -13,6 +13,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -38,5 +39,6 @@
 /* thread */
 int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void),
     void (*fini)(void), void (*rtld_fini)(void), void *stack_end);
+int __cxa_thread_atexit_impl(void (*fn)(void *), void *object, void *dso);
 
 #endif

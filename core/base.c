@@ -1,0 +1,233 @@
+/*
+ * The ground under the core: raw system calls, the raw-write log, short locks, memory that is not malloc's.
+ * Nothing here parks, allocates through libc or touches errno.
+ */
+#include "core.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+long vv__syscall(long number, ...)
+{
+	va_list ap;
+	long a[6];
+
+	va_start(ap, number);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(ap, long);
+	va_end(ap);
+#ifdef __x86_64__
+	register long r10 __asm__("r10") = a[3];
+	register long r8 __asm__("r8") = a[4];
+	register long r9 __asm__("r9") = a[5];
+	long result;
+
+	__asm__ volatile("syscall"
+	    : "=a"(result)
+	    : "a"(number), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8), "r"(r9)
+	    : "rcx", "r11", "memory");
+	return result;
+#else
+	register long x8 __asm__("x8") = number;
+	register long x0 __asm__("x0") = a[0];
+	register long x1 __asm__("x1") = a[1];
+	register long x2 __asm__("x2") = a[2];
+	register long x3 __asm__("x3") = a[3];
+	register long x4 __asm__("x4") = a[4];
+	register long x5 __asm__("x5") = a[5];
+
+	__asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+	return x0;
+#endif
+}
+
+int64_t vv__now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+/* ---- locks ---- */
+
+void vv__lock(_Atomic int *lock)
+{
+	for (int spins = 0; atomic_exchange_explicit(lock, 1, memory_order_acquire); spins++) {
+		if (spins < 100)
+#ifdef __x86_64__
+			__builtin_ia32_pause();
+#else
+			__asm__ volatile("yield");
+#endif
+		else
+			vv__syscall(SYS_sched_yield);
+	}
+}
+
+void vv__unlock(_Atomic int *lock)
+{
+	atomic_store_explicit(lock, 0, memory_order_release);
+}
+
+/* ---- memory ---- */
+
+void *vv__pages(size_t bytes)
+{
+	long p = vv__syscall(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+	    -1, 0);
+
+	return p < 0 && p > -4096 ? NULL : (void *)p;
+}
+
+enum { SLAB_BYTES = 256 * 1024 };
+
+static void *slab_fresh(struct vv__slab *s)
+{
+	char *p;
+
+	if (s->end - s->fresh < (ptrdiff_t)s->size) {
+		p = vv__pages(SLAB_BYTES);
+		if (!p)
+			return NULL;
+		s->fresh = p;
+		s->end = p + SLAB_BYTES;
+	}
+	p = s->fresh;
+	s->fresh += s->size;
+	return p;
+}
+
+void *vv__slab_get(struct vv__slab *s)
+{
+	void *p;
+
+	vv__lock(&s->lock);
+	p = s->free;
+	if (p)
+		s->free = *(void **)p;
+	else
+		p = slab_fresh(s);
+	vv__unlock(&s->lock);
+	if (p)
+		memset(p, 0, s->size);
+	return p;
+}
+
+void vv__slab_put(struct vv__slab *s, void *p)
+{
+	vv__lock(&s->lock);
+	*(void **)p = s->free;
+	s->free = p;
+	vv__unlock(&s->lock);
+}
+
+/* ---- log ---- */
+
+struct line {
+	char text[1024];
+	size_t n;
+};
+
+static void put(struct line *l, const char *s, size_t n)
+{
+	if (n > sizeof l->text - l->n)
+		n = sizeof l->text - l->n;
+	memcpy(l->text + l->n, s, n);
+	l->n += n;
+}
+
+static void put_number(struct line *l, unsigned long v, unsigned base)
+{
+	char digits[24];
+	int i = sizeof digits;
+
+	do {
+		digits[--i] = "0123456789abcdef"[v % base];
+		v /= base;
+	} while (v);
+	put(l, digits + i, sizeof digits - i);
+}
+
+static void put_signed(struct line *l, long v)
+{
+	if (v < 0)
+		put(l, "-", 1);
+	put_number(l, v < 0 ? 0ul - (unsigned long)v : (unsigned long)v, 10);
+}
+
+static const char *put_conversion(struct line *l, const char *f, va_list *ap)
+{
+	bool is_long = *f == 'l';
+	const char *s;
+	char c;
+
+	f += is_long;
+	switch (*f) {
+	case 's':
+		s = va_arg(*ap, const char *);
+		put(l, s ? s : "(null)", strlen(s ? s : "(null)"));
+		break;
+	case 'c':
+		c = (char)va_arg(*ap, int);
+		put(l, &c, 1);
+		break;
+	case 'd':
+		put_signed(l, is_long ? va_arg(*ap, long) : va_arg(*ap, int));
+		break;
+	case 'u':
+		put_number(l, is_long ? va_arg(*ap, unsigned long) : va_arg(*ap, unsigned), 10);
+		break;
+	case 'x':
+		put_number(l, is_long ? va_arg(*ap, unsigned long) : va_arg(*ap, unsigned), 16);
+		break;
+	case 'p':
+		put(l, "0x", 2);
+		put_number(l, (unsigned long)va_arg(*ap, void *), 16);
+		break;
+	default:
+		put(l, f, 1);
+	}
+	return f + 1;
+}
+
+static void log_line(const char *format, va_list *ap)
+{
+	struct line l = {.n = 0};
+
+	put(&l, "vervet: ", 8);
+	while (*format) {
+		if (*format != '%') {
+			put(&l, format++, 1);
+			continue;
+		}
+		format = put_conversion(&l, format + 1, ap);
+	}
+	put(&l, "\n", 1);
+	vv__syscall(SYS_write, vv__config.report_fd, l.text, l.n);
+}
+
+void vv__log(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	log_line(format, &ap);
+	va_end(ap);
+}
+
+void vv__die(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	log_line(format, &ap);
+	va_end(ap);
+	for (;;) {
+		vv__syscall(SYS_kill, vv__syscall(SYS_getpid), SIGABRT);
+		vv__syscall(SYS_exit_group, 134);
+	}
+}

@@ -1,0 +1,324 @@
+/*
+ * Carriers: the kernel threads under the greenlets. Hop, rejoin, and the idle loop in which spare ones wait.
+ *
+ * The idle loop runs on a stack of its own and makes raw system calls only. A greenlet that leaves a carrier for good
+ * switches to that stack first and is published from there, when its registers are saved.
+ */
+#include "hub.h"
+
+#include <linux/futex.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+enum { IDLE_STACK = 64 * 1024, CARRIER_STACK = 256 * 1024, IDLE_SECONDS = 2, KEEP_SPARE = 2 };
+
+static struct vv__slab carriers = {.size = sizeof(struct vv__carrier)};
+static struct vv__carrier first;
+
+static struct {
+	_Atomic int lock;
+	struct vv__carrier *head;
+	int n;        /* spare ones */
+	int reserved; /* promised to greenlets that are about to hop */
+} spare;
+
+/* Signals that libc keeps for itself (cancellation, setuid) are never blocked. */
+#define LIBC_SIGNALS (3ul << 31)
+
+void vv__set_kernel_mask(struct vv__carrier *c, uint64_t mask)
+{
+	uint64_t kernel = mask & ~LIBC_SIGNALS;
+
+	c->mask = mask;
+	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, &kernel, NULL, sizeof kernel);
+}
+
+void vv__note_mask(struct vv_greenlet *g, uint64_t mask)
+{
+	if (g->mask != mask)
+		atomic_store_explicit(&vv__hub.masks_dirty, 1, memory_order_relaxed);
+	g->mask = mask;
+	if (g->carrier)
+		g->carrier->mask = mask;
+}
+
+void vv__set_mask(struct vv_greenlet *g, uint64_t mask)
+{
+	uint64_t kernel = mask & ~LIBC_SIGNALS;
+
+	vv__note_mask(g, mask);
+	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, &kernel, NULL, sizeof kernel);
+}
+
+/* ---- the spare list ---- */
+
+static void push_spare(struct vv__carrier *c)
+{
+	vv__lock(&spare.lock);
+	c->next = spare.head;
+	c->listed = true;
+	spare.head = c;
+	spare.n++;
+	vv__unlock(&spare.lock);
+}
+
+void vv__carrier_put_back(struct vv__carrier *c)
+{
+	push_spare(c);
+}
+
+struct vv__carrier *vv__carrier_take(bool reserved)
+{
+	struct vv__carrier *c = NULL;
+
+	vv__lock(&spare.lock);
+	if (spare.head && (reserved || spare.n > spare.reserved)) {
+		c = spare.head;
+		spare.head = c->next;
+		c->listed = false;
+		spare.n--;
+		spare.reserved -= reserved;
+	}
+	vv__unlock(&spare.lock);
+	return c;
+}
+
+/* An idle carrier that nobody needed for a while takes itself off the list. */
+static bool retire(struct vv__carrier *c)
+{
+	struct vv__carrier **p = &spare.head;
+	bool found = false;
+
+	vv__lock(&spare.lock);
+	if (c != &first && spare.n > spare.reserved && spare.n > KEEP_SPARE) {
+		while (*p && *p != c)
+			p = &(*p)->next;
+		found = *p == c;
+		if (found) {
+			*p = c->next;
+			spare.n--;
+		}
+	}
+	vv__unlock(&spare.lock);
+	return found;
+}
+
+void vv__carrier_give(struct vv__carrier *c, void *job)
+{
+	atomic_store(&c->job, job);
+	atomic_store(&c->futex, 1);
+	vv__syscall(SYS_futex, &c->futex, FUTEX_WAKE_PRIVATE, 1);
+}
+
+/* ---- the idle loop ---- */
+
+static void publish(struct vv__carrier *c)
+{
+	struct vv_greenlet *g = c->post;
+
+	c->post = NULL;
+	atomic_store(&g->state, VV__RUNNABLE);
+	vv__inbox_push(g->hub, g);
+}
+
+/* Returns the job, or null when this carrier has retired. */
+static void *await_job(struct vv__carrier *c)
+{
+	struct timespec patience = {IDLE_SECONDS, 0};
+
+	while (!atomic_load(&c->futex)) {
+		long r = vv__syscall(SYS_futex, &c->futex, FUTEX_WAIT_PRIVATE, 0,
+		    c == &first || spare.n <= KEEP_SPARE ? NULL : &patience);
+
+		if (r == -ETIMEDOUT && retire(c))
+			return NULL;
+	}
+	atomic_store(&c->futex, 0);
+	return atomic_load(&c->job);
+}
+
+static void idle(void *carrier)
+{
+	struct vv__carrier *c = carrier;
+	struct vv_greenlet *g;
+	void *job;
+
+	for (;;) {
+		if (c->mask != ~0ul)
+			vv__set_kernel_mask(c, ~0ul);
+		if (c->post)
+			publish(c);
+		if (!c->listed)
+			push_spare(c);
+		job = await_job(c);
+		if (!job)
+			return;
+		if (job == VV__JOB_HUB) {
+			vv__context_switch(&c->idle, &vv__hub.ctx);
+			continue;
+		}
+		g = job;
+		vv__set_kernel_mask(c, g->mask);
+		vv__context_switch(&c->idle, &g->ctx);
+	}
+}
+
+static void *carrier_main(void *carrier)
+{
+	struct vv__carrier *c = carrier;
+
+	vv__self = &vv__hub.self;
+	c->idle.tp = vv__thread_pointer();
+	c->tid = vv__syscall(SYS_gettid);
+	idle(c);
+	vv__slab_put(&carriers, c);
+	atomic_fetch_sub(&vv__stats.carriers, 1);
+	return NULL;
+}
+
+/* A new spare carrier. In program code or on the monitor: allocates. */
+struct vv__carrier *vv__carrier_new(void)
+{
+	struct vv__carrier *c = vv__slab_get(&carriers);
+	pthread_attr_t attr;
+	pthread_t thread;
+	sigset_t all;
+	int r = ENOMEM;
+
+	if (!c)
+		return NULL;
+	c->mask = ~0ul;
+	sigfillset(&all);
+	if (pthread_attr_init(&attr) == 0) {
+		pthread_attr_setstacksize(&attr, CARRIER_STACK);
+		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+		pthread_attr_setsigmask_np(&attr, &all);
+		r = vv__hooks.pthread_create(&thread, &attr, carrier_main, c);
+		pthread_attr_destroy(&attr);
+	}
+	if (r != 0) {
+		vv__slab_put(&carriers, c);
+		return NULL;
+	}
+	vv__count(carriers);
+	push_spare(c);
+	return c;
+}
+
+/* Promise the caller a spare carrier. */
+int vv__carrier_reserve(void)
+{
+	bool enough;
+
+	vv__lock(&spare.lock);
+	enough = spare.n > spare.reserved;
+	spare.reserved++;
+	vv__unlock(&spare.lock);
+	if (enough || vv__carrier_new())
+		return 0;
+	vv__lock(&spare.lock);
+	spare.reserved--;
+	vv__unlock(&spare.lock);
+	return -EAGAIN;
+}
+
+/* The kernel thread on which the program started: it has an idle stack, but no thread control block for it, and borrows
+ * the hub's; the idle loop does not look at it. */
+struct vv__carrier *vv__carrier_first(void)
+{
+	char *stack = vv__pages(IDLE_STACK);
+	uint64_t mask = 0;
+
+	if (!stack)
+		vv__die("out of memory for the first carrier");
+	vv__context_make(&first.idle, stack + IDLE_STACK, vv__hub.self.ctx.tp, idle, &first);
+	first.tid = vv__syscall(SYS_gettid);
+	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &mask, sizeof mask);
+	first.mask = mask;
+	return &first;
+}
+
+void vv__carriers_forget(void)
+{
+	memset(&spare, 0, sizeof spare);
+	memset(&first, 0, sizeof first);
+}
+
+/* ---- leaving and coming back ---- */
+
+enum { SHORT_STRETCH_NS = 300000 };
+
+/* The hub was handed over while g ran: leave this carrier and queue up for the hub. Returns inside, with the hub. */
+void vv__rejoin(struct vv_greenlet *g)
+{
+	struct vv__carrier *c = g->carrier;
+
+	vv__count(rejoins);
+	g->inside = 1;
+	if (g->hog && vv__now() - g->stretch_start < SHORT_STRETCH_NS)
+		g->hog = false;
+	c->post = g;
+	g->holds = true; /* when it is resumed */
+	if (g->away) {
+		g->away = false;
+		atomic_fetch_sub(&g->hub->away, 1);
+	}
+	bool hog = g->hog;
+	g->hog = false; /* this resume must be the hub's */
+	vv__context_switch(&g->ctx, &c->idle);
+	g->hog = hog;
+}
+
+void vv__hop(void)
+{
+	struct vv_greenlet *g = vv__me();
+	struct vv__hub *h = g->hub;
+
+	if (vv__direct(g) || vv__carrier_reserve() < 0) {
+		g->native++;
+		return;
+	}
+	vv__count(hops);
+	vv__enter(g);
+	atomic_store(&g->state, VV__HOPPING);
+	g->native = 1;
+	g->hopped = true;
+	g->away = true;
+	atomic_fetch_add(&h->away, 1);
+	g->holds = false;
+	h->hop = g;
+	vv__context_switch(&g->ctx, &h->ctx);
+	g->inside = 0; /* on the spare carrier */
+	if (vv__deliverable(g))
+		vv__hooks.run_handlers(g);
+}
+
+void vv__hop_back(void)
+{
+	struct vv_greenlet *g = vv__me();
+
+	if (g->native > 1 || !g->hopped) {
+		g->native--;
+		return;
+	}
+	g->inside = 1;
+	g->hopped = false;
+	vv__rejoin(g);
+	g->native = 0;
+	vv__leave(g);
+}
+
+void vv__pin(void)
+{
+	vv__hop();
+}
+
+int vv__carrier_tid(struct vv_greenlet *g)
+{
+	uint8_t state = atomic_load(&g->state);
+
+	if (g->foreign || !atomic_load(&vv__started))
+		return g->tid;
+	return (state == VV__RUNNING || state == VV__HOPPING) && g->carrier ? g->carrier->tid : 0;
+}

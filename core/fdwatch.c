@@ -1,0 +1,419 @@
+/*
+ * The descriptor table: for every descriptor that was ever waited for, one persistent watcher per direction and the
+ * queue of waits. Touched inside the hub only.
+ *
+ * A watcher stays started when a wait ends: the next wait on a keep-alive connection costs no epoll_ctl. An event
+ * that nobody waits for stops it. Events are level-triggered and wake one waiter per direction: if that one leaves
+ * something, the next turn of the loop wakes the next.
+ *
+ * A descriptor that is closed under a wait: as in the kernel the wait goes on for the old file. The table keeps a
+ * duplicate of it under a high number and moves the waits there.
+ */
+#include "fdwatch.h"
+#include "hub.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+struct fd {
+	ev_io in, out;
+	struct vv__fd_node *head, *tail;
+	uint32_t refs;  /* of a private duplicate: calls that still use it */
+	bool seen;      /* watchers are initialised */
+	bool dropped;   /* not in the kernel's set: the next start must add it anew */
+	bool private;   /* a duplicate of ours */
+};
+
+enum { CHUNK = 256, CHUNKS = (1 << 21) / CHUNK };
+static struct fd **chunks;
+
+static struct fd *look(int fd)
+{
+	if (fd < 0 || fd >= CHUNK * CHUNKS || !chunks || !chunks[fd / CHUNK])
+		return NULL;
+	return &chunks[fd / CHUNK][fd % CHUNK];
+}
+
+static struct fd *get(int fd)
+{
+	if (fd < 0 || fd >= CHUNK * CHUNKS)
+		return NULL;
+	if (!chunks)
+		chunks = vv__pages(CHUNKS * sizeof *chunks);
+	if (chunks && !chunks[fd / CHUNK])
+		chunks[fd / CHUNK] = vv__pages(CHUNK * sizeof **chunks);
+	return look(fd);
+}
+
+/* ---- queues ---- */
+
+static void enqueue(struct fd *f, struct vv__fd_node *n)
+{
+	n->next = NULL;
+	n->prev = f->tail;
+	if (f->tail)
+		f->tail->next = n;
+	else
+		f->head = n;
+	f->tail = n;
+	n->queued = true;
+	vv__hub.fd_waits++;
+}
+
+static void dequeue(struct fd *f, struct vv__fd_node *n)
+{
+	if (n->prev)
+		n->prev->next = n->next;
+	else
+		f->head = n->next;
+	if (n->next)
+		n->next->prev = n->prev;
+	else
+		f->tail = n->prev;
+	n->queued = false;
+	vv__hub.fd_waits--;
+}
+
+static void unref(struct fd *f, int fd)
+{
+	if (!f->private || f->refs || f->head)
+		return;
+	vv__poller_stop(&f->in);
+	vv__poller_stop(&f->out);
+	vv__poller_drop(fd);
+	vv__syscall(SYS_close, fd);
+	memset(f, 0, sizeof *f);
+}
+
+void vv__unqueue_fds(struct vv__wait *w)
+{
+	for (uint32_t i = 0; i < w->nnodes; i++) {
+		struct vv__fd_node *n = &w->nodes[i];
+
+		if (!n->queued)
+			continue;
+		dequeue(look(n->fd), n);
+		unref(look(n->fd), n->fd);
+	}
+}
+
+/* ---- events ---- */
+
+static void wake(struct vv__wait *w)
+{
+	atomic_store(&w->state, VV__WOKEN);
+	vv__unqueue_fds(w);
+	vv__deadline_disarm(w);
+	vv__ready(w->g);
+}
+
+static bool wake_first(struct fd *f, short events)
+{
+	for (struct vv__fd_node *n = f->head; n; n = n->next) {
+		/* A wait for nothing but hang-up and errors is served by the reading side. */
+		if (!(n->events & events) && (n->events & (POLLIN | POLLOUT) || !(events & POLLIN)))
+			continue;
+		if (n->wait->nnodes == 1 && f->private)
+			f->refs++; /* vv__wait_fd hands the private number to the call */
+		wake(n->wait);
+		return true;
+	}
+	return false;
+}
+
+static void on_event(struct ev_loop *l, ev_io *watcher, int revents)
+{
+	struct fd *f = watcher->data;
+
+	if (!wake_first(f, watcher->events & EV_READ ? POLLIN : POLLOUT))
+		vv__poller_stop(watcher);
+}
+
+/* ---- starting to wait ---- */
+
+static void set_watchers(struct fd *f, int fd)
+{
+	if (f->seen) {
+		vv__poller_stop(&f->in);
+		vv__poller_stop(&f->out);
+	}
+	ev_io_init(&f->in, on_event, fd, EV_READ);
+	ev_io_init(&f->out, on_event, fd, EV_WRITE);
+	f->in.data = f->out.data = f;
+	f->seen = true;
+	f->dropped = false;
+}
+
+static int add(struct vv__fd_node *n)
+{
+	struct fd *f = get(n->fd);
+
+	if (!f)
+		return -EBADF;
+	if (!f->seen || f->dropped)
+		set_watchers(f, n->fd);
+	enqueue(f, n);
+	if (!(n->events & POLLOUT) || n->events & POLLIN)
+		if (!ev_is_active(&f->in))
+			vv__poller_start(&f->in);
+	if (n->events & POLLOUT && !ev_is_active(&f->out))
+		vv__poller_start(&f->out);
+	return 0;
+}
+
+static int reserve_nodes(struct vv__wait *w, uint32_t n)
+{
+	struct vv__fd_node *fresh;
+
+	if (n <= 1) {
+		w->nodes = &w->node1;
+	} else if (n > w->cap || w->nodes == &w->node1) {
+		fresh = n > w->cap ? vv__pages(n * sizeof *fresh) : w->many;
+		if (!fresh)
+			return -ENOMEM;
+		if (n > w->cap) {
+			if (w->many)
+				vv__syscall(SYS_munmap, w->many, w->cap * sizeof *fresh);
+			w->many = fresh;
+			w->cap = n;
+		}
+		w->nodes = fresh;
+	}
+	w->nnodes = n;
+	return 0;
+}
+
+static int timeout_wait(struct pollfd *fds, unsigned long n, int64_t deadline)
+{
+	int64_t ns = deadline == VV__FOREVER ? 0 : deadline - vv__now();
+	struct timespec ts;
+	long r;
+
+	if (ns < 0)
+		ns = 0;
+	ts = (struct timespec){ns / 1000000000, ns % 1000000000};
+	r = vv__syscall(SYS_ppoll, fds, n, deadline == VV__FOREVER ? NULL : &ts, NULL, 8);
+	return r == 0 ? -ETIMEDOUT : r < 0 ? (int)r : 0;
+}
+
+/* What libev cannot watch (urgent data) is polled by the kernel on a spare carrier. */
+static int wait_hopping(const struct pollfd *fds, unsigned long n, int64_t deadline)
+{
+	struct pollfd *copy = (struct pollfd *)fds;
+	int r;
+
+	vv__hop();
+	r = timeout_wait(copy, n, deadline);
+	vv__hop_back();
+	return r;
+}
+
+static bool urgent(const struct pollfd *fds, unsigned long n)
+{
+	for (unsigned long i = 0; i < n; i++)
+		if (fds[i].fd >= 0 && fds[i].events & POLLPRI)
+			return true;
+	return false;
+}
+
+static int queue_all(struct vv__wait *w, const struct pollfd *fds, unsigned long n)
+{
+	uint32_t k = 0;
+	int r;
+
+	for (unsigned long i = 0; i < n; i++) {
+		if (fds[i].fd < 0)
+			continue;
+		w->nodes[k] = (struct vv__fd_node){.wait = w, .fd = fds[i].fd, .events = fds[i].events};
+		r = add(&w->nodes[k]);
+		if (r < 0) {
+			w->nnodes = k;
+			return r;
+		}
+		k++;
+	}
+	w->nnodes = k;
+	return 0;
+}
+
+static int wait_inside(struct vv_greenlet *g, const struct pollfd *fds, unsigned long n, int64_t deadline,
+    unsigned flags, const char *what, int *moved)
+{
+	struct vv__wait *w = vv__wait_begin(g, VV__WAIT_FDS, deadline, what);
+	int r;
+
+	if (!w)
+		return -ENOMEM;
+	r = reserve_nodes(w, n);
+	if (r == 0)
+		r = queue_all(w, fds, n);
+	if (r < 0) {
+		vv__unqueue_fds(w);
+		vv__wait_end(g, w);
+		return r;
+	}
+	r = vv__wait_sleep(g, w, flags);
+	if (moved && r == 0)
+		*moved = w->nodes[0].fd;
+	vv__wait_end(g, w);
+	return r;
+}
+
+int vv__wait_fds(const struct pollfd *fds, unsigned long n, int64_t deadline, unsigned flags, const char *what)
+{
+	struct vv_greenlet *g = vv__me();
+	int r;
+
+	if (g->native)
+		return timeout_wait((struct pollfd *)fds, n, deadline);
+	if (urgent(fds, n))
+		return wait_hopping(fds, n, deadline);
+	vv__enter(g);
+	r = wait_inside(g, fds, n, deadline, flags, what, NULL);
+	vv__leave(g);
+	return r;
+}
+
+int vv__wait_fd(int *fd, short events, int64_t deadline, unsigned flags, const char *what)
+{
+	struct vv_greenlet *g = vv__me();
+	struct pollfd p = {.fd = *fd, .events = events};
+	int r;
+
+	if (g->native || events & POLLPRI)
+		return g->native ? timeout_wait(&p, 1, deadline) : wait_hopping(&p, 1, deadline);
+	vv__enter(g);
+	r = wait_inside(g, &p, 1, deadline, flags, what, fd);
+	vv__leave(g);
+	return r;
+}
+
+/* ---- closing ---- */
+
+void vv__fd_done(int original, int fd)
+{
+	struct vv_greenlet *g = vv__me();
+	struct fd *f;
+
+	if (fd == original)
+		return;
+	if (!g->native)
+		vv__enter(g);
+	f = look(fd);
+	if (f && f->refs)
+		f->refs--;
+	if (f)
+		unref(f, fd);
+	if (!g->native)
+		vv__leave(g);
+}
+
+/* Move the waits on fd to a private duplicate of the same file. */
+static void keep_for_waiters(struct fd *f, int fd)
+{
+	int copy = vv__hub_fd(vv__syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 0));
+	struct fd *to = copy < 0 ? NULL : get(copy);
+	struct vv__fd_node *n;
+
+	if (!to)
+		return;
+	memset(to, 0, sizeof *to);
+	to->private = true;
+	while ((n = f->head)) {
+		dequeue(f, n);
+		n->fd = copy;
+		add(n);
+	}
+}
+
+static void forget(struct fd *f, int fd)
+{
+	if (f->head)
+		keep_for_waiters(f, fd);
+	if (ev_is_active(&f->in) || ev_is_active(&f->out) || !f->dropped)
+		vv__poller_drop(fd);
+	vv__poller_stop(&f->in);
+	vv__poller_stop(&f->out);
+	f->dropped = true;
+}
+
+void vv__fd_closing(int fd)
+{
+	struct vv_greenlet *g;
+	struct fd *f;
+
+	if (!atomic_load_explicit(&vv__started, memory_order_relaxed))
+		return;
+	f = look(fd);
+	if (!f || !f->seen || f->dropped || f->private)
+		return;
+	g = vv__me();
+	if (g->native) {
+		vv__poller_drop(fd); /* the hub's own records catch up at the next event or start */
+		f->dropped = true;
+		return;
+	}
+	vv__enter(g);
+	if (f->seen && !f->dropped)
+		forget(f, fd);
+	vv__leave(g);
+}
+
+void vv__fd_closing_range(unsigned first, unsigned last)
+{
+	unsigned top = CHUNK * CHUNKS - 1;
+
+	if (!chunks || !atomic_load_explicit(&vv__started, memory_order_relaxed))
+		return;
+	for (unsigned c = first / CHUNK; c <= (last < top ? last : top) / CHUNK; c++) {
+		if (!chunks[c])
+			continue;
+		for (unsigned fd = c * CHUNK; fd < (c + 1) * CHUNK; fd++)
+			if (fd >= first && fd <= last)
+				vv__fd_closing(fd);
+	}
+}
+
+void vv__fd_forget_all(void)
+{
+	for (unsigned c = 0; chunks && c < CHUNKS; c++)
+		if (chunks[c])
+			memset(chunks[c], 0, CHUNK * sizeof **chunks);
+}
+
+/* ---- descriptors of our own ---- */
+
+/* Move fd to a high number with close-on-exec, out of the way of the program's. Returns the new number. */
+int vv__hub_fd(int fd)
+{
+	enum { ROOM = 64, HIGHEST = 1 << 20 };
+	struct rlimit limit;
+	long high;
+
+	if (fd < 0)
+		return fd;
+	vv__syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit);
+	if (limit.rlim_cur > HIGHEST)
+		limit.rlim_cur = HIGHEST;
+	if (limit.rlim_cur <= 2 * ROOM)
+		return fd;
+	high = vv__syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, limit.rlim_cur - ROOM);
+	if (high < 0)
+		return fd;
+	vv__syscall(SYS_close, fd);
+	return high;
+}
+
+bool vv__fd_is_ours(int fd)
+{
+	struct fd *f;
+
+	if (!atomic_load_explicit(&vv__started, memory_order_relaxed))
+		return false;
+	f = look(fd);
+	return fd == vv__hub.poll_fd || fd == vv__hub.wake_fd || (f && f->private);
+}

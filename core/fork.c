@@ -1,0 +1,38 @@
+/*
+ * The child side of fork. Only the caller lives on: it becomes the main greenlet of a process without a hub, on the
+ * one kernel thread that fork left; a hub is made anew when it creates a thread. What the parent's hub had is forgotten,
+ * not freed: glibc has already reclaimed the stacks.
+ */
+#include "hub.h"
+
+#include <string.h>
+#include <sys/syscall.h>
+
+static void become_main(struct vv_greenlet *g)
+{
+	g->tid = vv__syscall(SYS_gettid);
+	g->thread = pthread_self();
+	g->native = 0;
+	g->hopped = g->away = g->hog = g->holds = g->fresh = false;
+	g->inside = 0;
+	g->wait = NULL;
+	g->carrier = NULL;
+	g->pending = 0;
+	atomic_store(&g->state, VV__RUNNING);
+}
+
+void vv__fork_child(void)
+{
+	struct vv_greenlet *g = vv__me();
+
+	if (atomic_exchange(&vv__started, 0))
+		vv__poller_close(&vv__hub);
+	memset(&vv__hub, 0, sizeof vv__hub);
+	atomic_store(&vv__live, 1);
+	vv__parking_forget();
+	vv__fd_forget_all();
+	vv__carriers_forget();
+	vv__monitor_forget();
+	become_main(g);
+	vv__greenlets_forget(g);
+}

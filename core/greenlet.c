@@ -1,0 +1,602 @@
+/*
+ * Greenlets and their shells: birth, end, recycling.
+ *
+ * A shell is a glibc thread whose kernel thread has exited: real pthread_create lays out stack, guard, TLS and thread
+ * control block (TCB) as the program asked; the new kernel thread publishes its registers and leaves; what remains can
+ * be switched to from any carrier. Record and shell stay together for good: pthread_t leads to the TCB, whose vv__self
+ * leads to the record. When the greenlet has ended and nobody will ask for it again, both go to the pool.
+ */
+#include "hub.h"
+
+#include <linux/futex.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+/* pthread.h declares these for its clean-up macros; we need the outermost frame to be ours without a handler. */
+extern void __pthread_register_cancel(__pthread_unwind_buf_t *);
+extern void __pthread_unregister_cancel(__pthread_unwind_buf_t *);
+extern int __sigsetjmp(struct __jmp_buf_tag *, int) __attribute__((returns_twice));
+
+__thread struct vv_greenlet *vv__self __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+enum { FIRST_TID = 1 << 22, LAST_TID = 1 << 29, POOL_MAX = 2048 };
+
+static struct vv__slab records = {.size = (sizeof(struct vv_greenlet) + 63) & ~63u};
+static struct vv_greenlet main_record;
+static struct vv_greenlet *main_greenlet = &main_record; /* in a forked child: the one that forked */
+static _Atomic uint64_t next_id = 2;
+static _Atomic int next_tid = FIRST_TID;
+static size_t tid_offset;    /* of the kernel's thread id in the TCB */
+static ptrdiff_t self_offset; /* of vv__self from pthread_t */
+
+static struct {
+	_Atomic int lock;
+	struct vv_greenlet *head;
+} all;
+
+/* ---- the list of all ---- */
+
+static void list_add(struct vv_greenlet *g)
+{
+	struct vv_greenlet *me = vv__self;
+	uint8_t inside = me ? me->inside : 1;
+
+	if (me)
+		me->inside = 1;
+	vv__lock(&all.lock);
+	g->all_prev = NULL;
+	g->all_next = all.head;
+	if (all.head)
+		all.head->all_prev = g;
+	all.head = g;
+	vv__unlock(&all.lock);
+	if (me)
+		me->inside = inside;
+}
+
+static void list_remove(struct vv_greenlet *g)
+{
+	vv__lock(&all.lock);
+	if (g->all_prev)
+		g->all_prev->all_next = g->all_next;
+	else if (all.head == g)
+		all.head = g->all_next;
+	if (g->all_next)
+		g->all_next->all_prev = g->all_prev;
+	g->all_next = g->all_prev = NULL;
+	vv__unlock(&all.lock);
+}
+
+int vv__each(int (*fn)(struct vv_greenlet *, void *), void *arg)
+{
+	struct vv_greenlet *me = vv__self;
+	uint8_t inside = me ? me->inside : 1;
+	int r = 0;
+
+	if (me)
+		me->inside = 1;
+	vv__lock(&all.lock);
+	for (struct vv_greenlet *g = all.head; g && !r; g = g->all_next)
+		r = fn(g, arg);
+	vv__unlock(&all.lock);
+	if (me)
+		me->inside = inside;
+	return r;
+}
+
+struct by_tid {
+	int tid;
+	struct vv_greenlet *found;
+};
+
+static int has_tid(struct vv_greenlet *g, void *arg)
+{
+	struct by_tid *b = arg;
+
+	if (g->tid == b->tid && g->state != VV__FREE)
+		b->found = g;
+	return b->found != NULL;
+}
+
+struct vv_greenlet *vv__of_tid(int tid)
+{
+	struct by_tid b = {tid, NULL};
+
+	vv__each(has_tid, &b);
+	return b.found;
+}
+
+struct vv_greenlet *vv__of_thread(pthread_t t)
+{
+	return *(struct vv_greenlet **)((char *)t + self_offset);
+}
+
+struct vv_greenlet *vv__main_greenlet(void)
+{
+	return main_greenlet;
+}
+
+/* ---- the thread control block ---- */
+
+int vv__tcb_tid(struct vv_greenlet *g)
+{
+	return tid_offset ? *(int *)((char *)g->thread + tid_offset) : g->tid;
+}
+
+void vv__tcb_set_tid(struct vv_greenlet *g, int tid)
+{
+	if (tid_offset)
+		*(int *)((char *)g->thread + tid_offset) = tid;
+}
+
+/* Search a fresh TCB for the kernel's thread id. Its place is private to glibc, but fixed for one glibc. */
+static void find_tid(pthread_t self, int tid)
+{
+	enum { FROM = 64, TO = 2304 };
+
+	for (size_t i = FROM; i < TO && !tid_offset; i += sizeof(int))
+		if (*(int *)((char *)self + i) == tid)
+			tid_offset = i;
+	if (!tid_offset)
+		vv__die("this glibc keeps its thread ids where they cannot be found");
+}
+
+static int fresh_tid(void)
+{
+	int tid = atomic_fetch_add(&next_tid, 1);
+
+	if (tid >= LAST_TID)
+		atomic_store(&next_tid, FIRST_TID);
+	return tid;
+}
+
+/* The kernel no longer updates the restartable-sequence area of a thread that is gone; say so to sched_getcpu. */
+static void rseq_gone(void)
+{
+	extern const ptrdiff_t __rseq_offset;
+	extern const unsigned __rseq_size;
+	enum { CPU_ID = 4, UNINITIALIZED = -1 };
+
+	if (__rseq_size)
+		*(volatile int *)((char *)vv__thread_pointer() + __rseq_offset + CPU_ID) = UNINITIALIZED;
+}
+
+/* ---- shells ---- */
+
+/* On the doomed kernel thread of a new shell: make its TCB fit for any carrier, publish it, end. Returns on the first
+ * switch to g. */
+void vv__shell_publish(struct vv_greenlet *g)
+{
+	static int scratch;
+	uint64_t every = ~0ul;
+	int tid = vv__syscall(SYS_gettid);
+
+	vv__self = g;
+	g->thread = pthread_self();
+	if (!tid_offset)
+		find_tid(g->thread, tid);
+	g->ctx.tp = vv__thread_pointer();
+	vv__syscall(SYS_set_tid_address, &scratch);
+	rseq_gone();
+	vv__tcb_set_tid(g, g->tid);
+	/* From here setuid's broadcast cannot find this thread; one that was sent before has been handled. */
+	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, &every, NULL, sizeof every);
+	vv__syscall(SYS_set_robust_list, NULL, 24);
+	vv__context_publish(&g->ctx, &g->born);
+}
+
+void vv__shell_await(struct vv_greenlet *g)
+{
+	while (!atomic_load(&g->born))
+		vv__syscall(SYS_futex, &g->born, FUTEX_WAIT_PRIVATE, 0, NULL);
+}
+
+static int copy_attr(pthread_attr_t *to, const pthread_attr_t *from)
+{
+	size_t size, guard;
+	void *stack;
+
+	if (pthread_attr_getstacksize(from, &size) == 0 && size)
+		pthread_attr_setstacksize(to, size);
+	if (pthread_attr_getguardsize(from, &guard) == 0)
+		pthread_attr_setguardsize(to, guard);
+	/* getstack fails if no stack was given */
+	if (pthread_attr_getstack(from, &stack, &size) == 0 && stack && (uintptr_t)stack + size != 0 &&
+	    size && (uintptr_t)stack + size > size)
+		pthread_attr_setstack(to, stack, size);
+	return 0;
+}
+
+int vv__shell_start(struct vv_greenlet *g, const pthread_attr_t *attr, void *(*entry)(void *), void *arg)
+{
+	pthread_attr_t own;
+	sigset_t every;
+	int r = pthread_attr_init(&own);
+
+	if (r)
+		return -r;
+	sigfillset(&every);
+	g->tid = fresh_tid();
+	if (attr)
+		copy_attr(&own, attr);
+	pthread_attr_setsigmask_np(&own, &every);
+	r = vv__hooks.pthread_create(&g->thread, &own, entry, arg);
+	pthread_attr_destroy(&own);
+	if (r == 0)
+		vv__count(shells);
+	return -r;
+}
+
+/* ---- running ---- */
+
+static void end(struct vv_greenlet *g, void *value, bool unwound);
+
+/* The outermost frame of every thread greenlet. pthread_exit and cancellation unwind to the buffer registered here, as
+ * they would to glibc's own, after every clean-up handler and C++ destructor has run. */
+static void run(void)
+{
+	__pthread_unwind_buf_t buf;
+	void *value;
+
+	memset(&buf, 0, sizeof buf);
+	if (__sigsetjmp((struct __jmp_buf_tag *)buf.__cancel_jmp_buf, 0)) {
+		end(vv__self, vv__self->value, true);
+		vv__die("an ended greenlet was resumed");
+	}
+	__pthread_register_cancel(&buf);
+	vv__leave(vv__self);
+	value = vv__self->fn(vv__self->arg);
+	__pthread_unregister_cancel(&buf);
+	end(vv__self, value, false);
+}
+
+static void *shell_main(void *greenlet)
+{
+	vv__shell_publish(greenlet);
+	for (;;)
+		run();
+	return NULL;
+}
+
+static void end(struct vv_greenlet *g, void *value, bool unwound)
+{
+	g->value = value;
+	g->unwound = unwound;
+	vv__hooks.greenlet_ends(g);
+	if (atomic_load(&vv__live) == 1)
+		exit(0); /* the last thread, as glibc would */
+	if (g->hopped) {
+		g->inside = 1;
+		g->hopped = false;
+		vv__rejoin(g);
+		g->native = 0;
+	} else {
+		g->native = 0;
+		vv__enter(g);
+	}
+	g->hub->ended = g;
+	vv__context_switch(&g->ctx, &g->hub->ctx);
+}
+
+void vv__end_main(void)
+{
+	struct vv_greenlet *g = vv__self;
+
+	end(g, g->value, true);
+	vv__die("the ended main greenlet was resumed");
+}
+
+/* ---- ending ---- */
+
+static bool poolable(struct vv_greenlet *g)
+{
+	return g->pooled && !g->unwound && g->hub->pool_n < POOL_MAX;
+}
+
+static void put_away(struct vv_greenlet *g)
+{
+	struct vv__hub *h = g->hub;
+	struct vv_greenlet **list = poolable(g) ? &h->pool : &h->discard;
+
+	h->pool_n += list == &h->pool;
+	list_remove(g);
+	atomic_store(&g->state, VV__FREE);
+	g->next = *list;
+	*list = g;
+}
+
+/* In the hub: g's registers are saved; tell those who wait for it. */
+void vv__greenlet_ended(struct vv_greenlet *g)
+{
+	struct vv__hub *h = g->hub;
+
+	vv__count(ended);
+	atomic_fetch_sub(&vv__live, 1);
+	if (g->mask)
+		atomic_store_explicit(&h->masks_dirty, 1, memory_order_relaxed);
+	atomic_store(&g->state, VV__DONE);
+	if (g != main_greenlet && atomic_load(&g->join_state) == VV__DETACHED)
+		put_away(g);
+	else
+		vv__wake(&g->joiner, INT32_MAX);
+}
+
+static bool not_done(void *greenlet)
+{
+	struct vv_greenlet *g = greenlet;
+
+	return atomic_load(&g->state) != VV__DONE;
+}
+
+int vv__join(struct vv_greenlet *g, int64_t deadline, unsigned flags)
+{
+	struct vv__park p = {
+	    .key = &g->joiner, .deadline = deadline, .flags = flags, .what = "thread", .valid = not_done, .arg = g};
+	int r;
+
+	while (not_done(g)) {
+		r = vv__park_on(&p);
+		if (r < 0 && r != -EAGAIN)
+			return r;
+	}
+	return 0;
+}
+
+/* Shells that cannot be used again go back to glibc: with their tid cleared a real join returns at once. */
+static void discard_shells(struct vv_greenlet *g)
+{
+	while (g) {
+		struct vv_greenlet *next = g->next;
+
+		vv__tcb_set_tid(g, 0);
+		vv__hooks.pthread_join(g->thread, NULL);
+		vv__slab_put(&records, g);
+		g = next;
+	}
+}
+
+static struct vv_greenlet *take_discarded(struct vv_greenlet *me)
+{
+	struct vv_greenlet *list;
+
+	if (me->native || !me->hub->discard)
+		return NULL;
+	vv__enter(me);
+	list = me->hub->discard;
+	me->hub->discard = NULL;
+	vv__leave(me);
+	return list;
+}
+
+void vv__release(struct vv_greenlet *g)
+{
+	struct vv_greenlet *me = vv__me();
+
+	if (g == main_greenlet || g->foreign)
+		return;
+	if (me->native) {
+		list_remove(g);
+		discard_shells(g);
+		return;
+	}
+	vv__enter(me);
+	put_away(g);
+	vv__leave(me);
+	discard_shells(take_discarded(me));
+}
+
+/* ---- spawning ---- */
+
+struct sizes {
+	size_t stack, guard;
+	bool plain; /* nothing but sizes was asked for */
+};
+
+static struct sizes sizes_of(const pthread_attr_t *attr)
+{
+	struct sizes s = {0, 0, true};
+	pthread_attr_t fallback;
+	void *stack;
+	size_t size;
+
+	if (!attr) {
+		static struct sizes usual;
+
+		if (usual.plain)
+			return usual;
+		if (pthread_getattr_default_np(&fallback) == 0) {
+			pthread_attr_getstacksize(&fallback, &s.stack);
+			pthread_attr_getguardsize(&fallback, &s.guard);
+			pthread_attr_destroy(&fallback);
+		}
+		return usual = s;
+	}
+	pthread_attr_getstacksize(attr, &s.stack);
+	pthread_attr_getguardsize(attr, &s.guard);
+	if (pthread_attr_getstack(attr, &stack, &size) == 0 && stack && (uintptr_t)stack + size > size)
+		s.plain = false;
+	return s;
+}
+
+static struct vv_greenlet *from_pool(struct vv_greenlet *me, struct sizes s)
+{
+	struct vv_greenlet **p = &me->hub->pool, *g;
+
+	for (int i = 0; *p && i < 8; i++, p = &(*p)->next) {
+		g = *p;
+		if (g->stack_size != s.stack || g->guard_size != s.guard)
+			continue;
+		*p = g->next;
+		me->hub->pool_n--;
+		vv__count(recycled);
+		return g;
+	}
+	return NULL;
+}
+
+/* What a new greenlet starts with; the record keeps its shell and saved context. */
+static void reset(struct vv_greenlet *g, struct vv_greenlet *me, vv__start_fn fn, void *arg, int join_state)
+{
+	g->hub = &vv__hub;
+	g->id = atomic_fetch_add(&next_id, 1);
+	g->fn = fn;
+	g->arg = arg;
+	g->value = NULL;
+	g->join_state = join_state;
+	g->mask = me->mask;
+	memcpy(g->name, me->name, sizeof g->name);
+	g->inside = 1;
+	g->holds = true;
+	g->native = 0;
+	g->hog = g->unwound = g->away = g->hopped = g->cooperative = false;
+	g->pending = 0;
+	g->cancel = 0;
+	g->switches = 0;
+	g->wait = NULL;
+	g->dtors = g->locals = g->user = g->signal_data = NULL;
+}
+
+static void go(struct vv_greenlet *me, struct vv_greenlet *g)
+{
+	int live = atomic_fetch_add(&vv__live, 1) + 1;
+
+	if ((uint64_t)live > atomic_load_explicit(&vv__stats.peak, memory_order_relaxed))
+		atomic_store_explicit(&vv__stats.peak, live, memory_order_relaxed);
+	vv__count(created);
+	if (g->mask)
+		atomic_store_explicit(&vv__hub.masks_dirty, 1, memory_order_relaxed);
+	list_add(g);
+	atomic_store(&g->state, VV__RUNNABLE);
+	if (me->holds)
+		vv__push(&vv__hub, g);
+	else
+		vv__inbox_push(&vv__hub, g);
+}
+
+static struct vv_greenlet *new_record(const pthread_attr_t *attr, struct sizes s, int *error)
+{
+	struct vv_greenlet *g = vv__slab_get(&records);
+
+	if (!g) {
+		*error = EAGAIN;
+		return NULL;
+	}
+	g->stack_size = s.stack;
+	g->guard_size = s.guard;
+	g->pooled = s.plain;
+	g->fresh = true;
+	return g;
+}
+
+int vv__spawn(struct vv_greenlet **out, const pthread_attr_t *attr, vv__start_fn fn, void *arg, int join_state)
+{
+	struct vv_greenlet *me = vv__me(), *g = NULL;
+	struct sizes s = sizes_of(attr);
+	int r = 0;
+
+	if (!atomic_load(&vv__started) && (r = vv__hub_start(me)) < 0)
+		return -r;
+	discard_shells(take_discarded(me));
+	if (!me->native && s.plain && me->hub->pool) {
+		vv__enter(me);
+		g = from_pool(me, s);
+		if (g) {
+			reset(g, me, fn, arg, join_state);
+			vv__tcb_set_tid(g, g->tid = fresh_tid());
+			go(me, g);
+		}
+		vv__leave(me);
+	}
+	if (!g) {
+		g = new_record(attr, s, &r);
+		if (!g)
+			return r;
+		reset(g, me, fn, arg, join_state);
+		r = vv__shell_start(g, attr, shell_main, g);
+		if (r < 0) {
+			vv__slab_put(&records, g);
+			return -r;
+		}
+		if (!me->native)
+			vv__enter(me);
+		go(me, g);
+		if (!me->native)
+			vv__leave(me);
+	}
+	*out = g;
+	return 0;
+}
+
+/* ---- adoption ---- */
+
+
+static struct vv_greenlet *adopt_main(void)
+{
+	struct vv_greenlet *g = &main_record;
+
+	g->hub = &vv__hub;
+	g->id = 1;
+	g->thread = pthread_self();
+	g->ctx.tp = vv__thread_pointer();
+	g->tid = vv__syscall(SYS_gettid);
+	g->state = VV__RUNNING;
+	self_offset = (char *)&vv__self - (char *)g->thread;
+	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &g->mask, sizeof g->mask);
+	vv__self = g;
+	if (all.head != g)
+		list_add(g);
+	return g;
+}
+
+/* A kernel thread that libc made for itself, or the program behind our back: it keeps its kernel thread. */
+static struct vv_greenlet *adopt_foreign(void)
+{
+	struct vv_greenlet *g = vv__slab_get(&records);
+
+	if (!g)
+		vv__die("out of memory for a thread");
+	g->hub = &vv__hub;
+	g->id = atomic_fetch_add(&next_id, 1);
+	g->thread = pthread_self();
+	g->tid = vv__syscall(SYS_gettid);
+	g->foreign = true;
+	g->native = 1;
+	g->state = VV__RUNNING;
+	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &g->mask, sizeof g->mask);
+	vv__self = g;
+	list_add(g);
+	return g;
+}
+
+extern void vv__shim_start(void);
+
+struct vv_greenlet *vv__adopt(void)
+{
+	struct vv_greenlet *g;
+
+	if (main_record.id == 0) {
+		g = adopt_main();
+		vv__shim_start();
+		return g;
+	}
+	g = adopt_foreign();
+	return g;
+}
+
+void vv__core_init(const struct vv__hooks *hooks)
+{
+	vv__hooks = *hooks;
+	vv__context_init();
+}
+
+/* ---- fork ---- */
+
+void vv__greenlets_forget(struct vv_greenlet *keep)
+{
+	all.lock = 0;
+	all.head = NULL;
+	records = (struct vv__slab){.size = records.size};
+	main_greenlet = keep;
+	list_add(keep);
+}

@@ -1,0 +1,415 @@
+/*
+ * The hub: run queue, inbox, deadlines, the loop. Who may touch it is said at the top of core.h.
+ *
+ * A greenlet that parks switches straight to the next runnable one; the hub's own context is entered only when the
+ * queue is empty, when the budget of direct switches is used up (descriptors and deadlines must not starve), or when
+ * something must be done after the greenlet's registers are saved (it hops, it has ended, its successor is special).
+ */
+#include "hub.h"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+
+struct vv__hub vv__hub;
+_Atomic int vv__started;
+_Atomic int vv__live = 1;
+struct vv__config vv__config = {.handover_ns = 1000000, .report_fd = 2};
+struct vv__stats vv__stats;
+struct vv__hooks vv__hooks;
+
+enum { BUDGET = 64 };
+
+/* ---- run queue and inbox ---- */
+
+void vv__push(struct vv__hub *h, struct vv_greenlet *g)
+{
+	if (g->wait && g->wait->heap_index && atomic_load(&g->wait->state) != VV__QUEUED)
+		vv__deadline_disarm(g->wait);
+	g->next = NULL;
+	if (h->tail)
+		h->tail->next = g;
+	else
+		h->head = g;
+	h->tail = g;
+	atomic_store_explicit(&h->ready, atomic_load_explicit(&h->ready, memory_order_relaxed) + 1,
+	    memory_order_relaxed);
+}
+
+static struct vv_greenlet *pop(struct vv__hub *h)
+{
+	struct vv_greenlet *g = h->head;
+
+	h->head = g->next;
+	if (!h->head)
+		h->tail = NULL;
+	atomic_store_explicit(&h->ready, atomic_load_explicit(&h->ready, memory_order_relaxed) - 1,
+	    memory_order_relaxed);
+	return g;
+}
+
+void vv__hub_poke(void)
+{
+	uint64_t one = 1;
+
+	if (atomic_load(&vv__hub.sleeping))
+		vv__syscall(SYS_write, vv__hub.wake_fd, &one, sizeof one);
+	if (atomic_load(&vv__monitor_deep))
+		vv__monitor_wake();
+}
+
+/* From a kernel thread that does not hold the hub. */
+void vv__inbox_push(struct vv__hub *h, struct vv_greenlet *g)
+{
+	struct vv_greenlet *first = atomic_load(&h->inbox);
+
+	do
+		g->next = first;
+	while (!atomic_compare_exchange_weak(&h->inbox, &first, g));
+	vv__hub_poke();
+}
+
+static void drain_inbox(struct vv__hub *h)
+{
+	struct vv_greenlet *g = atomic_exchange(&h->inbox, NULL), *oldest = NULL, *next;
+
+	for (; g; g = next) { /* newest first: turn it round */
+		next = g->next;
+		g->next = oldest;
+		oldest = g;
+	}
+	for (g = oldest; g; g = next) {
+		next = g->next;
+		vv__push(h, g);
+	}
+}
+
+/* g's wait is over, or it has a signal: let it run. */
+void vv__ready(struct vv_greenlet *g)
+{
+	uint8_t parked = VV__PARKED;
+
+	if (g->native) {
+		atomic_store(&g->native_futex, 1);
+		vv__syscall(SYS_futex, &g->native_futex, FUTEX_WAKE_PRIVATE, 1);
+		return;
+	}
+	if (!atomic_compare_exchange_strong(&g->state, &parked, VV__RUNNABLE))
+		return;
+	if (vv__self && vv__self->holds)
+		vv__push(g->hub, g);
+	else
+		vv__inbox_push(g->hub, g);
+}
+
+void vv__interrupt(struct vv_greenlet *g)
+{
+	struct vv_greenlet *me = vv__self;
+	uint8_t inside;
+
+	if (!me || me->holds) {
+		vv__ready(g);
+		return;
+	}
+	inside = me->inside;
+	me->inside = 1;
+	vv__ready(g);
+	me->inside = inside;
+}
+
+/* ---- deadlines ---- */
+
+static void note_earliest(struct vv__hub *h)
+{
+	atomic_store_explicit(&h->earliest, vv__heap_earliest(&h->heap), memory_order_relaxed);
+}
+
+int vv__deadline_arm(struct vv__wait *w)
+{
+	int r = vv__heap_add(&w->g->hub->heap, w);
+
+	note_earliest(w->g->hub);
+	return r;
+}
+
+void vv__deadline_disarm(struct vv__wait *w)
+{
+	if (!w->heap_index)
+		return;
+	vv__heap_remove(&w->g->hub->heap, w);
+	note_earliest(w->g->hub);
+}
+
+static void fire_deadlines(struct vv__hub *h)
+{
+	int64_t now;
+
+	if (!h->heap.n)
+		return;
+	now = vv__now();
+	while (h->heap.n && h->heap.at[0]->deadline <= now) {
+		struct vv__wait *w = h->heap.at[0];
+
+		vv__heap_remove(&h->heap, w);
+		vv__wait_expired(w);
+	}
+	note_earliest(h);
+}
+
+/* ---- who holds the hub ---- */
+
+/* Program code of g becomes Vervet's, if g still has the hub. */
+bool vv__try_enter(struct vv_greenlet *g)
+{
+	struct vv_greenlet *expected = g;
+
+	g->inside = 1;
+	atomic_signal_fence(memory_order_seq_cst);
+	if (!atomic_compare_exchange_strong_explicit(&g->hub->running, &expected, NULL, memory_order_acq_rel,
+	        memory_order_relaxed))
+		return false;
+	g->holds = true;
+	return true;
+}
+
+void vv__enter(struct vv_greenlet *g)
+{
+	if (vv__unlikely(!vv__try_enter(g)))
+		vv__rejoin(g);
+}
+
+/* A greenlet that knows long stretches is resumed on a carrier of its own: inside, but without the hub. */
+void vv__regain(struct vv_greenlet *g)
+{
+	if (!g->holds)
+		vv__rejoin(g);
+}
+
+void vv__leave(struct vv_greenlet *g)
+{
+	if (vv__likely(g->holds)) {
+		g->holds = false;
+		atomic_store_explicit(&g->hub->running, g, memory_order_release);
+	}
+	atomic_signal_fence(memory_order_seq_cst);
+	g->inside = 0;
+	if (vv__deliverable(g))
+		vv__hooks.run_handlers(g);
+}
+
+/* ---- switching ---- */
+
+static inline void prepare(struct vv__hub *h, struct vv_greenlet *g)
+{
+	atomic_store_explicit(&g->state, VV__RUNNING, memory_order_relaxed);
+	g->carrier = h->carrier;
+	g->switches++;
+	atomic_store_explicit(&h->ticks, atomic_load_explicit(&h->ticks, memory_order_relaxed) + 1,
+	    memory_order_relaxed);
+	if (vv__unlikely(h->carrier->mask != g->mask))
+		vv__set_kernel_mask(h->carrier, g->mask);
+}
+
+/* Inside. Let others run; returns when g has been resumed, inside again (see vv__regain). */
+void vv__suspend(struct vv_greenlet *g)
+{
+	struct vv__hub *h = g->hub;
+	struct vv_greenlet *next = h->head;
+
+	if (!next || !h->budget || next->hog || next->fresh) {
+		vv__context_switch(&g->ctx, &h->ctx);
+		return;
+	}
+	h->budget--;
+	pop(h);
+	prepare(h, next);
+	if (next != g)
+		vv__context_switch(&g->ctx, &next->ctx);
+}
+
+void vv__yield(void)
+{
+	struct vv_greenlet *g = vv__me();
+
+	if (vv__direct(g)) {
+		vv__syscall(SYS_sched_yield);
+		return;
+	}
+	vv__enter(g);
+	atomic_store(&g->state, VV__RUNNABLE);
+	vv__push(g->hub, g);
+	vv__suspend(g);
+	vv__leave(g);
+}
+
+/* ---- the loop ---- */
+
+/* What a greenlet has left to be done once its registers are saved. */
+static void after_switch(struct vv__hub *h)
+{
+	struct vv_greenlet *g;
+
+	if ((g = h->hop)) {
+		struct vv__carrier *c = vv__carrier_take(true);
+
+		h->hop = NULL;
+		g->carrier = c;
+		vv__carrier_give(c, g);
+	}
+	if ((g = h->ended)) {
+		h->ended = NULL;
+		vv__greenlet_ended(g);
+	}
+}
+
+/* A thread known for long stretches starts on a carrier of its own, if one is idle. */
+static bool give_away(struct vv__hub *h, struct vv_greenlet *g)
+{
+	struct vv__carrier *c;
+
+	if (!g->hog || vv__deliverable(g) || (g->wait && atomic_load(&g->wait->state) == VV__QUEUED))
+		return false;
+	c = vv__carrier_take(false);
+	if (!c)
+		return false;
+	atomic_store_explicit(&g->state, VV__RUNNING, memory_order_relaxed);
+	g->carrier = c;
+	g->holds = false;
+	g->stretch_start = vv__now();
+	g->away = true;
+	atomic_fetch_add(&h->away, 1);
+	vv__carrier_give(c, g);
+	return true;
+}
+
+static void dispatch(struct vv__hub *h)
+{
+	struct vv_greenlet *g = pop(h);
+
+	if (h->budget)
+		h->budget--;
+	if (g->fresh) {
+		vv__shell_await(g);
+		g->fresh = false;
+	}
+	if (vv__unlikely(g->hog) && give_away(h, g))
+		return;
+	prepare(h, g);
+	vv__context_switch(&h->ctx, &g->ctx);
+	after_switch(h);
+}
+
+static int mask_of(struct vv_greenlet *g, void *mask)
+{
+	if (!g->foreign && g->state != VV__DONE && g->state != VV__FREE)
+		*(uint64_t *)mask &= g->mask;
+	return 0;
+}
+
+/* While nobody runs the kernel thread blocks only what every greenlet blocks. */
+static void set_idle_mask(struct vv__hub *h)
+{
+	if (atomic_exchange(&h->masks_dirty, 0)) {
+		h->idle_mask = ~0ul;
+		vv__each(mask_of, &h->idle_mask);
+	}
+	if (h->carrier->mask != h->idle_mask)
+		vv__set_kernel_mask(h->carrier, h->idle_mask);
+}
+
+static int report_blocked(struct vv_greenlet *g, void *unused)
+{
+	if (atomic_load(&g->state) == VV__PARKED)
+		vv__log("  greenlet %lu%s%s: waits for %s", g->id, g->name[0] ? " " : "", g->name,
+		    g->wait && g->wait->what ? g->wait->what : "something");
+	return 0;
+}
+
+/* Nothing that we know of can ever wake anybody. Said once; a program may wait for a signal on purpose. */
+static void check_blocked(struct vv__hub *h)
+{
+	if (h->blocked_reported || h->heap.n || h->fd_waits || atomic_load(&h->away) || vv__config.quiet)
+		return;
+	if (vv__hooks.may_be_signalled() || atomic_load(&vv__live) == 0)
+		return;
+	h->blocked_reported = true;
+	vv__log("would block forever: every greenlet waits for another");
+	vv__each(report_blocked, NULL);
+}
+
+static void sleep_until_event(struct vv__hub *h)
+{
+	set_idle_mask(h);
+	check_blocked(h);
+	atomic_store(&h->sleeping, 1);
+	vv__poller_run(!atomic_load(&h->inbox) && !atomic_load(&h->signals));
+	atomic_store(&h->sleeping, 0);
+	if (vv__unlikely(atomic_load(&vv__monitor_deep)))
+		vv__monitor_wake();
+}
+
+static void look_at_events(struct vv__hub *h)
+{
+	h->budget = BUDGET;
+	fire_deadlines(h);
+	drain_inbox(h);
+	if (h->head)
+		vv__poller_run(false);
+	else
+		sleep_until_event(h);
+	fire_deadlines(h);
+	vv__count(loops);
+}
+
+void vv__hub_loop(void *unused)
+{
+	struct vv__hub *h = &vv__hub;
+
+	for (;;) {
+		after_switch(h);
+		if (atomic_load_explicit(&h->inbox, memory_order_relaxed))
+			drain_inbox(h);
+		if (vv__unlikely(atomic_exchange_explicit(&h->signals, 0, memory_order_relaxed)))
+			vv__hooks.hub_signals(h);
+		if (h->head && h->budget)
+			dispatch(h);
+		else
+			look_at_events(h);
+	}
+}
+
+/* ---- start ---- */
+
+static void *hub_shell(void *hub)
+{
+	struct vv__hub *h = hub;
+
+	vv__shell_publish(&h->self);
+	vv__hub_loop(NULL);
+}
+
+/* Called by the first pthread_create, in program code: it may allocate. */
+int vv__hub_start(struct vv_greenlet *g)
+{
+	struct vv__hub *h = &vv__hub;
+	int saved = errno, r;
+
+	h->self.is_hub = h->self.holds = true;
+	h->self.inside = h->self.native = 1;
+	h->self.hub = h;
+	h->masks_dirty = 1;
+	h->budget = BUDGET;
+	atomic_store(&h->earliest, VV__FOREVER);
+	r = vv__poller_open(h);
+	if (r == 0)
+		r = vv__shell_start(&h->self, NULL, hub_shell, h);
+	if (r == 0) {
+		vv__shell_await(&h->self);
+		h->ctx = h->self.ctx;
+		h->carrier = g->carrier = vv__carrier_first();
+		atomic_store(&h->running, g);
+		atomic_store(&vv__started, 1);
+		r = vv__monitor_start();
+	}
+	errno = saved;
+	return r;
+}

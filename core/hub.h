@@ -1,0 +1,117 @@
+/*
+ * The hub, its carriers and shells as the core's own files see them. Interposers include core.h only.
+ */
+#ifndef VV_HUB_H
+#define VV_HUB_H
+
+#include "core.h"
+#include "deadline.h"
+
+/*
+ * A kernel thread on which greenlets run. One at a time carries the hub; the others run a handed-over or hopping
+ * greenlet, or sleep in vv__carrier_idle on a stack of their own until they are given a job. `post` is the greenlet
+ * that has just left for good (rejoin): it is published only from the idle stack, when its registers are saved.
+ */
+struct vv__carrier {
+	struct vv__context idle;
+	_Atomic(void *) job; /* a greenlet, VV__JOB_HUB or VV__JOB_END */
+	_Atomic int futex;
+	struct vv__carrier *next; /* spare list */
+	struct vv_greenlet *post;
+	int tid;
+	bool listed;   /* on the spare list */
+	uint64_t mask; /* signal mask the kernel has for it */
+};
+
+#define VV__JOB_HUB ((void *)1)
+
+struct vv__hub {
+	_Atomic(struct vv_greenlet *) running; /* see core.h */
+	struct vv__context ctx;                /* the hub's own, while a greenlet runs */
+	struct vv__carrier *carrier;
+	struct vv_greenlet *head, *tail; /* run queue */
+	_Atomic uint32_t ready;          /* its length */
+	uint32_t budget;                 /* direct switches until the next look at libev */
+	_Atomic uint64_t ticks;          /* dispatches: the monitor sees progress by it */
+	struct vv__heap heap;
+	_Atomic int64_t earliest;        /* of the heap, for the monitor */
+	_Atomic(struct vv_greenlet *) inbox; /* greenlets made ready by others, newest first */
+	_Atomic int sleeping;            /* in epoll_wait: a poke is needed */
+	_Atomic int signals;             /* kept process signals are waiting */
+	int wake_fd;
+	int poll_fd;                     /* libev's epoll descriptor */
+	uint32_t fd_waits;               /* descriptors being waited for */
+	_Atomic int away;                /* greenlets that hop or were handed over */
+	struct vv_greenlet *hop;         /* wants to hop: the hub acts once its registers are saved */
+	struct vv_greenlet *ended;       /* has ended, likewise */
+	struct vv_greenlet *pool;        /* ended greenlets whose shells may be used again */
+	struct vv_greenlet *discard;     /* ended ones whose shells may not */
+	uint32_t pool_n;
+	uint64_t idle_mask;              /* signals that every greenlet blocks */
+	_Atomic int masks_dirty;
+	bool blocked_reported;
+	struct vv_greenlet self;         /* the hub's own pseudo greenlet */
+};
+
+extern struct vv__hub vv__hub;
+extern _Atomic int vv__started; /* the hub exists */
+
+/* hub.c */
+int vv__hub_start(struct vv_greenlet *main);
+void vv__hub_loop(void *unused) __attribute__((noreturn));
+void vv__hub_poke(void);
+void vv__suspend(struct vv_greenlet *g);
+void vv__ready(struct vv_greenlet *g);
+void vv__push(struct vv__hub *h, struct vv_greenlet *g);
+void vv__inbox_push(struct vv__hub *h, struct vv_greenlet *g);
+bool vv__try_enter(struct vv_greenlet *g);
+void vv__regain(struct vv_greenlet *g);
+int vv__deadline_arm(struct vv__wait *w);
+void vv__deadline_disarm(struct vv__wait *w);
+int vv__hub_fd(int fd);
+
+/* wait.c */
+struct vv__wait *vv__wait_begin(struct vv_greenlet *g, uint8_t kind, int64_t deadline, const char *what);
+void vv__wait_end(struct vv_greenlet *g, struct vv__wait *w);
+int vv__wait_sleep(struct vv_greenlet *g, struct vv__wait *w, unsigned flags);
+void vv__wait_expired(struct vv__wait *w);
+
+/* parking.c */
+void vv__parking_forget(void);
+bool vv__unqueue_address(struct vv__wait *w, uint8_t state);
+
+/* poller.c: libev */
+int vv__poller_open(struct vv__hub *h);
+void vv__poller_close(struct vv__hub *h);
+void vv__poller_run(bool block);
+
+/* fdwatch.c */
+void vv__fd_forget_all(void);
+void vv__unqueue_fds(struct vv__wait *w);
+
+/* carrier.c */
+struct vv__carrier *vv__carrier_first(void);
+struct vv__carrier *vv__carrier_take(bool reserved);
+void vv__carrier_give(struct vv__carrier *c, void *job);
+int vv__carrier_reserve(void);
+struct vv__carrier *vv__carrier_new(void);
+void vv__carrier_put_back(struct vv__carrier *c);
+void vv__carriers_forget(void);
+void vv__rejoin(struct vv_greenlet *g);
+void vv__set_kernel_mask(struct vv__carrier *c, uint64_t mask);
+
+/* monitor.c */
+int vv__monitor_start(void);
+void vv__monitor_wake(void);
+void vv__monitor_forget(void);
+
+/* greenlet.c */
+int vv__shell_start(struct vv_greenlet *g, const pthread_attr_t *attr, void *(*entry)(void *), void *arg);
+void vv__shell_publish(struct vv_greenlet *g);
+void vv__shell_await(struct vv_greenlet *g);
+void vv__greenlet_ended(struct vv_greenlet *g);
+void vv__greenlets_forget(struct vv_greenlet *keep);
+
+extern _Atomic int vv__monitor_deep; /* the monitor sleeps until woken */
+
+#endif

@@ -1,0 +1,169 @@
+/*
+ * The monitor: a kernel thread that looks now and then whether one greenlet keeps the hub while others are ready, and
+ * if so gives the hub to another carrier. The greenlet keeps its kernel thread and rejoins at its next Vervet call.
+ *
+ * It looks every REST when the hub ticks along, twice per threshold while it sees or has lately seen a long stretch,
+ * and not at all while the hub sleeps.
+ */
+#include "hub.h"
+
+#include <linux/futex.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+enum { REST_NS = 4000000, LONE_NS = 100000000, HEAT = 50, DEEP_AFTER = 16 };
+
+_Atomic int vv__monitor_deep;
+static _Atomic int alarm_clock; /* futex */
+static struct vv_greenlet monitor_self;
+
+static struct {
+	struct vv_greenlet *greenlet; /* seen at the last look */
+	uint64_t ticks;
+	int64_t since;       /* when it was first seen in this stretch */
+	int64_t ready_since; /* when another was first seen ready, or 0 */
+	int heat;            /* looks for which to stay alert */
+	int idle_looks;
+} seen;
+
+void vv__monitor_wake(void)
+{
+	atomic_store(&vv__monitor_deep, 0);
+	atomic_store(&alarm_clock, 1);
+	vv__syscall(SYS_futex, &alarm_clock, FUTEX_WAKE_PRIVATE, 1);
+}
+
+static void nap(int64_t ns)
+{
+	struct timespec ts = {0, ns};
+
+	vv__syscall(SYS_futex, &alarm_clock, FUTEX_WAIT_PRIVATE, 0, ns ? &ts : NULL);
+	atomic_store(&alarm_clock, 0);
+}
+
+static bool others_ready(struct vv__hub *h, int64_t now)
+{
+	struct pollfd p = {.fd = h->poll_fd, .events = POLLIN};
+	struct timespec zero = {0, 0};
+
+	return atomic_load(&h->ready) || atomic_load(&h->inbox) || atomic_load(&h->earliest) <= now ||
+	    atomic_load(&h->signals) || vv__syscall(SYS_ppoll, &p, 1, &zero, NULL, 8) > 0;
+}
+
+static void hand_over(struct vv__hub *h, struct vv_greenlet *g, int64_t now)
+{
+	struct vv__carrier *c = vv__carrier_take(false);
+	struct vv_greenlet *expected = g;
+
+	if (!c && vv__carrier_new())
+		while (!(c = vv__carrier_take(false)))
+			nap(20000);
+	if (!c)
+		return;
+	if (!atomic_compare_exchange_strong(&h->running, &expected, NULL)) {
+		vv__carrier_put_back(c);
+		return;
+	}
+	g->hog = true;
+	g->away = true;
+	g->stretch_start = seen.since;
+	atomic_fetch_add(&h->away, 1);
+	vv__count(handovers);
+	if (now - seen.since > atomic_load(&vv__stats.longest_stall_ns))
+		atomic_store(&vv__stats.longest_stall_ns, now - seen.since);
+	seen.heat = HEAT;
+	h->carrier = c;
+	vv__carrier_give(c, VV__JOB_HUB);
+}
+
+static void look(struct vv__hub *h)
+{
+	struct vv_greenlet *g = atomic_load(&h->running);
+	uint64_t ticks = atomic_load(&h->ticks);
+	int64_t now = vv__now();
+
+	if (!g || g != seen.greenlet || ticks != seen.ticks) {
+		seen.greenlet = g;
+		seen.ticks = ticks;
+		seen.since = now;
+		seen.ready_since = 0;
+		return;
+	}
+	if (g->cooperative || atomic_load(&vv__live) <= 1)
+		return;
+	seen.heat = seen.heat > 4 ? seen.heat : 4;
+	if (others_ready(h, now)) {
+		if (!seen.ready_since)
+			seen.ready_since = now;
+		else if (now - seen.ready_since >= vv__config.handover_ns)
+			hand_over(h, g, now);
+	} else if (now - seen.since > LONE_NS) {
+		hand_over(h, g, now); /* nobody waits: but now the hub can sleep, and so can we */
+	}
+}
+
+static bool hub_is_idle(struct vv__hub *h)
+{
+	return atomic_load(&h->sleeping) || (atomic_load(&h->running) && atomic_load(&vv__live) <= 1);
+}
+
+static void rest(struct vv__hub *h)
+{
+	if (!hub_is_idle(h)) {
+		seen.idle_looks = 0;
+		if (seen.heat)
+			seen.heat--;
+		nap(seen.heat ? vv__config.handover_ns / 2 + 1 : REST_NS);
+		return;
+	}
+	if (++seen.idle_looks < DEEP_AFTER) {
+		nap(REST_NS);
+		return;
+	}
+	atomic_store(&vv__monitor_deep, 1);
+	if (hub_is_idle(h))
+		nap(0);
+	atomic_store(&vv__monitor_deep, 0);
+	seen.idle_looks = 0;
+}
+
+static void *monitor(void *unused)
+{
+	monitor_self = (struct vv_greenlet){.is_hub = true, .native = 1, .inside = 1, .hub = &vv__hub};
+	vv__self = &monitor_self;
+	for (;;) {
+		rest(&vv__hub);
+		look(&vv__hub);
+	}
+	return NULL;
+}
+
+int vv__monitor_start(void)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	sigset_t all;
+	int r;
+
+	if (!vv__config.handover_ns)
+		return 0;
+	sigfillset(&all);
+	r = pthread_attr_init(&attr);
+	if (r)
+		return -r;
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, 256 * 1024);
+	pthread_attr_setsigmask_np(&attr, &all);
+	r = vv__hooks.pthread_create(&thread, &attr, monitor, NULL);
+	pthread_attr_destroy(&attr);
+	return -r;
+}
+
+void vv__monitor_forget(void)
+{
+	memset(&seen, 0, sizeof seen);
+	atomic_store(&vv__monitor_deep, 0);
+	atomic_store(&alarm_clock, 0);
+}

@@ -1,0 +1,227 @@
+/*
+ * The one place that knows libev. It is opened when the hub starts, privately (RTLD_LOCAL | RTLD_DEEPBIND), so that
+ * neither a program's own ev_* symbols nor our interposers come between libev and libc. Two of its imports are
+ * rebound to functions of ours: epoll_create1, because the hub's descriptor must not take a low number that the
+ * program expects for itself, and epoll_wait, because libev sleeps in whole milliseconds and our deadlines are in
+ * nanoseconds. If the program has libev loaded itself the copy is shared and its own loops pass through untouched.
+ */
+#include "fdwatch.h"
+#include "hub.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+static struct {
+	struct ev_loop *(*loop_new)(unsigned);
+	void (*loop_destroy)(struct ev_loop *);
+	int (*run)(struct ev_loop *, int);
+	void (*io_start)(struct ev_loop *, ev_io *);
+	void (*io_stop)(struct ev_loop *, ev_io *);
+	void (*set_allocator)(void *(*)(void *, long));
+} ev;
+
+static struct ev_loop *loop;
+static ev_io wake_watcher;
+static bool creating;
+
+/* ---- libev's memory ---- */
+
+static void *ev_memory(void *old, long size)
+{
+	enum { HEADER = 16 };
+	size_t *h = old ? (size_t *)((char *)old - HEADER) : NULL;
+	char *fresh = NULL;
+
+	if (size) {
+		fresh = vv__pages(size + HEADER);
+		if (!fresh)
+			return NULL;
+		*(size_t *)fresh = size + HEADER;
+		fresh += HEADER;
+		if (old)
+			memcpy(fresh, old, *h - HEADER < (size_t)size ? *h - HEADER : (size_t)size);
+	}
+	if (old)
+		vv__syscall(SYS_munmap, h, *h);
+	return fresh;
+}
+
+/* ---- rebinding two of libev's imports ---- */
+
+static int (*libc_epoll_wait)(int, struct epoll_event *, int, int);
+static int (*libc_epoll_create1)(int);
+
+static int high_epoll_create1(int flags)
+{
+	int fd;
+
+	if (!creating && !vv__is_hub(vv__me()))
+		return libc_epoll_create1(flags);
+	fd = vv__syscall(SYS_epoll_create1, flags);
+	if (fd < 0) {
+		errno = -fd;
+		return -1;
+	}
+	vv__hub.poll_fd = vv__hub_fd(fd);
+	return vv__hub.poll_fd;
+}
+
+static int64_t sleep_time(struct vv__hub *h)
+{
+	int64_t earliest = vv__heap_earliest(&h->heap), now;
+
+	if (earliest == VV__FOREVER)
+		return VV__FOREVER;
+	now = vv__now();
+	return earliest <= now ? 0 : earliest - now;
+}
+
+static int precise_epoll_wait(int fd, struct epoll_event *events, int n, int timeout)
+{
+	int64_t ns;
+	struct timespec ts;
+	long r;
+
+	if (fd != vv__hub.poll_fd)
+		return libc_epoll_wait(fd, events, n, timeout);
+	ns = timeout == 0 ? 0 : sleep_time(&vv__hub);
+	ts = (struct timespec){ns / 1000000000, ns % 1000000000};
+	r = vv__syscall(SYS_epoll_pwait2, fd, events, n, ns == VV__FOREVER ? NULL : &ts, NULL, 0);
+	if (r == -ENOSYS)
+		r = vv__syscall(SYS_epoll_pwait, fd, events, n,
+		    ns == VV__FOREVER ? -1 : (ns + 999999) / 1000000, NULL, 0);
+	if (r >= 0)
+		return r;
+	errno = -r;
+	return -1;
+}
+
+static void rebind(void **slot, const char *name)
+{
+	void *ours = NULL;
+	uintptr_t page = (uintptr_t)slot & ~(uintptr_t)4095;
+
+	if (!strcmp(name, "epoll_wait"))
+		ours = precise_epoll_wait;
+	else if (!strcmp(name, "epoll_create1"))
+		ours = high_epoll_create1;
+	if (!ours || *slot == ours)
+		return;
+	mprotect((void *)page, 8192, PROT_READ | PROT_WRITE);
+	*slot = ours;
+}
+
+static void rebind_all(struct link_map *map)
+{
+	const ElfW(Sym) *symbols = NULL;
+	const char *names = NULL;
+	const ElfW(Rela) *slots = NULL;
+	size_t size = 0;
+
+	for (const ElfW(Dyn) *d = map->l_ld; d->d_tag != DT_NULL; d++) {
+		if (d->d_tag == DT_SYMTAB)
+			symbols = (const ElfW(Sym) *)d->d_un.d_ptr;
+		else if (d->d_tag == DT_STRTAB)
+			names = (const char *)d->d_un.d_ptr;
+		else if (d->d_tag == DT_JMPREL)
+			slots = (const ElfW(Rela) *)d->d_un.d_ptr;
+		else if (d->d_tag == DT_PLTRELSZ)
+			size = d->d_un.d_val;
+	}
+	if (!symbols || !names || !slots)
+		return;
+	for (size_t i = 0; i < size / sizeof *slots; i++)
+		rebind((void **)(map->l_addr + slots[i].r_offset),
+		    names + symbols[ELF64_R_SYM(slots[i].r_info)].st_name);
+}
+
+static bool open_libev(void)
+{
+	bool shared = dlopen("libev.so.4", RTLD_NOLOAD | RTLD_NOW) != NULL;
+	void *lib = dlopen("libev.so.4", RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
+	struct link_map *map;
+
+	if (!lib || dlinfo(lib, RTLD_DI_LINKMAP, &map) != 0)
+		return false;
+	*(void **)&ev.loop_new = dlsym(lib, "ev_loop_new");
+	*(void **)&ev.loop_destroy = dlsym(lib, "ev_loop_destroy");
+	*(void **)&ev.run = dlsym(lib, "ev_run");
+	*(void **)&ev.io_start = dlsym(lib, "ev_io_start");
+	*(void **)&ev.io_stop = dlsym(lib, "ev_io_stop");
+	*(void **)&ev.set_allocator = dlsym(lib, "ev_set_allocator");
+	*(void **)&libc_epoll_wait = dlsym(RTLD_NEXT, "epoll_wait");
+	*(void **)&libc_epoll_create1 = dlsym(RTLD_NEXT, "epoll_create1");
+	if (!ev.loop_new || !ev.run || !ev.io_start || !ev.io_stop || !ev.loop_destroy)
+		return false;
+	rebind_all(map);
+	if (!shared && ev.set_allocator)
+		ev.set_allocator(ev_memory);
+	return true;
+}
+
+/* ---- the loop ---- */
+
+static void woken(struct ev_loop *l, ev_io *w, int events)
+{
+	uint64_t count;
+
+	vv__syscall(SYS_read, w->fd, &count, sizeof count);
+}
+
+int vv__poller_open(struct vv__hub *h)
+{
+	int fd;
+
+	if (!ev.loop_new && !open_libev())
+		return -ENOENT;
+	creating = true;
+	loop = ev.loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV | EVFLAG_NOTIMERFD);
+	creating = false;
+	if (!loop)
+		return -ENOMEM;
+	fd = vv__syscall(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (fd < 0)
+		return fd;
+	h->wake_fd = vv__hub_fd(fd);
+	ev_io_init(&wake_watcher, woken, h->wake_fd, EV_READ);
+	ev.io_start(loop, &wake_watcher);
+	return 0;
+}
+
+/* In a forked child: the descriptors are closed, the loop is left where it lies (its memory is not shared). */
+void vv__poller_close(struct vv__hub *h)
+{
+	vv__syscall(SYS_close, h->poll_fd);
+	vv__syscall(SYS_close, h->wake_fd);
+	loop = NULL;
+}
+
+void vv__poller_run(bool block)
+{
+	ev.run(loop, block ? EVRUN_ONCE : EVRUN_NOWAIT);
+}
+
+void vv__poller_start(ev_io *w)
+{
+	ev.io_start(loop, w);
+}
+
+void vv__poller_stop(ev_io *w)
+{
+	ev.io_stop(loop, w);
+}
+
+void vv__poller_drop(int fd)
+{
+	struct epoll_event none = {.events = 0};
+
+	vv__syscall(SYS_epoll_ctl, vv__hub.poll_fd, EPOLL_CTL_DEL, fd, &none);
+}

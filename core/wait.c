@@ -1,0 +1,144 @@
+/*
+ * Waiting, the part that all waits share: begin, sleep until somebody changes the wait's state, look at signals and
+ * cancellation on the way, end. Called inside the hub.
+ *
+ * A wake that is not meant for the innermost wait (a signal, a wake for the wait that a handler interrupted) only
+ * makes the loop turn once more.
+ */
+#include "hub.h"
+
+static struct vv__slab waits = {.size = sizeof(struct vv__wait)};
+
+struct vv__wait *vv__wait_begin(struct vv_greenlet *g, uint8_t kind, int64_t deadline, const char *what)
+{
+	struct vv__wait *w = g->wait ? vv__slab_get(&waits) : &g->wait1;
+
+	if (!w)
+		return NULL;
+	w->g = g;
+	w->outer = g->wait;
+	w->kind = kind;
+	w->deadline = deadline;
+	w->heap_index = 0;
+	w->what = what;
+	w->nnodes = 0;
+	w->key = NULL;
+	atomic_store_explicit(&w->state, VV__QUEUED, memory_order_relaxed);
+	g->wait = w;
+	return w;
+}
+
+void vv__wait_end(struct vv_greenlet *g, struct vv__wait *w)
+{
+	if (w->heap_index) {
+		vv__regain(g);
+		vv__deadline_disarm(w);
+	}
+	g->wait = w->outer;
+	if (w != &g->wait1)
+		vv__slab_put(&waits, w);
+}
+
+/* The greenlet has said that it is parked, but will not sleep: take that back, or consume the wake that came. */
+static void stay(struct vv_greenlet *g)
+{
+	uint8_t parked = VV__PARKED;
+
+	if (!atomic_compare_exchange_strong(&g->state, &parked, VV__RUNNING))
+		vv__suspend(g);
+}
+
+static bool unqueue(struct vv__wait *w)
+{
+	if (w->kind == VV__WAIT_ADDRESS) {
+		if (!vv__unqueue_address(w, VV__TIMED_OUT))
+			return false;
+	} else {
+		vv__unqueue_fds(w);
+		atomic_store(&w->state, VV__TIMED_OUT);
+	}
+	vv__deadline_disarm(w);
+	return true;
+}
+
+/* The hub found the deadline reached. */
+void vv__wait_expired(struct vv__wait *w)
+{
+	if (unqueue(w))
+		vv__ready(w->g);
+}
+
+static uint8_t run_handlers(struct vv_greenlet *g)
+{
+	uint8_t before = g->handled, ran;
+
+	g->handled = 0;
+	vv__leave(g);
+	vv__enter(g);
+	ran = g->handled;
+	g->handled = before;
+	return ran;
+}
+
+/* Resumed, yet still queued: a cancellation or a signal. Returns what ends the wait, or 0. */
+static int interruption(struct vv_greenlet *g, struct vv__wait *w, unsigned flags)
+{
+	uint8_t ran;
+
+	if (flags & VV__CANCEL && vv__cancel_pending(g)) {
+		vv__regain(g);
+		return unqueue(w) ? -ECANCELED : 0;
+	}
+	if (!vv__deliverable(g))
+		return 0;
+	vv__regain(g);
+	ran = run_handlers(g);
+	if (flags & VV__CANCEL && vv__cancel_pending(g))
+		return unqueue(w) ? -ECANCELED : 0;
+	if (!ran || !(flags & VV__EINTR))
+		return 0;
+	if (flags & VV__RESTART && !(ran & VV__HANDLED_INTERRUPT))
+		return 0;
+	if (atomic_load(&w->state) != VV__QUEUED)
+		return 0;
+	return unqueue(w) ? -EINTR : 0;
+}
+
+/* Returns 0 woken, -ETIMEDOUT, -EINTR, -ECANCELED. May return without the hub (see vv__regain). */
+int vv__wait_sleep(struct vv_greenlet *g, struct vv__wait *w, unsigned flags)
+{
+	int r;
+
+	if (w->deadline != VV__FOREVER && vv__deadline_arm(w) < 0)
+		vv__die("out of memory for a deadline");
+	vv__count(parks);
+	for (;;) {
+		r = interruption(g, w, flags);
+		if (r < 0)
+			return r;
+		atomic_store(&g->state, VV__PARKED);
+		if (atomic_load(&w->state) != VV__QUEUED) {
+			stay(g);
+			break;
+		}
+		vv__suspend(g);
+		if (atomic_load(&w->state) != VV__QUEUED)
+			break;
+	}
+	return atomic_load(&w->state) == VV__WOKEN ? 0 : -ETIMEDOUT;
+}
+
+int vv__sleep_until(int64_t deadline, unsigned flags)
+{
+	struct vv_greenlet *g = vv__me();
+	struct vv__wait *w;
+	int r;
+
+	vv__enter(g);
+	w = vv__wait_begin(g, VV__WAIT_TIME, deadline, "sleep");
+	r = w ? vv__wait_sleep(g, w, flags) : 0;
+	if (w)
+		vv__wait_end(g, w);
+	vv__leave(g);
+	return r == -ETIMEDOUT ? 0 : r;
+}

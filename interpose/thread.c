@@ -1,0 +1,315 @@
+/*
+ * Threads: life cycle. pthread_create makes a greenlet on a shell (core/greenlet.c); what glibc does when a thread ends
+ * (thread_local objects, keys, robust mutexes) is done here, on the ending greenlet itself.
+ */
+#include "thread.h"
+#include "interpose.h"
+
+#include <link.h>
+
+/* ---- thread_local destructors ---- */
+
+struct dtor {
+	void (*fn)(void *);
+	void *object;
+	struct dtor *next;
+};
+
+static struct vv__slab dtors = {.size = sizeof(struct dtor)};
+
+VV_EXPORT int __cxa_thread_atexit_impl(void (*fn)(void *), void *object, void *dso)
+{
+	struct vv_greenlet *g = vv__me();
+	struct dtor *d;
+
+	/* The main thread's run inside exit, which is glibc's business. */
+	if (g == vv__main_greenlet() || g->foreign || g->is_hub)
+		return REAL(__cxa_thread_atexit_impl)(fn, object, dso);
+	d = vv__slab_get(&dtors);
+	if (!d)
+		vv__die("out of memory for a thread_local destructor");
+	*d = (struct dtor){fn, object, g->dtors};
+	g->dtors = d;
+	return 0;
+}
+
+static void run_dtors(struct vv_greenlet *g)
+{
+	struct dtor *d;
+
+	while ((d = g->dtors)) {
+		g->dtors = d->next;
+		d->fn(d->object);
+		vv__slab_put(&dtors, d);
+	}
+}
+
+/* ---- what thread_local variables start from ---- */
+
+struct tls_module {
+	ptrdiff_t offset; /* of the block from the thread pointer */
+	const void *image;
+	size_t file_size, size;
+};
+
+enum { MODULES = 64 };
+static struct tls_module modules[MODULES];
+static int modules_n = -1;
+static size_t last_static_id; /* modules with greater ids came by dlopen */
+static unsigned long long loads;
+
+static const ElfW(Phdr) *tls_segment(const struct dl_phdr_info *info)
+{
+	for (int i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_TLS)
+			return &info->dlpi_phdr[i];
+	return NULL;
+}
+
+/* libc's own variables outlive a thread on purpose (malloc's cache), ours too. */
+static bool keeps_its_tls(const struct dl_phdr_info *info, const ElfW(Phdr) *tls)
+{
+	const char *name = strrchr(info->dlpi_name, '/');
+	const char *self = (const char *)&vv__self, *block = info->dlpi_tls_data;
+
+	name = name ? name + 1 : info->dlpi_name;
+	return !strncmp(name, "libc.so", 7) || !strncmp(name, "ld-linux", 8) ||
+	    (self >= block && self < block + tls->p_memsz);
+}
+
+static int note_module(struct dl_phdr_info *info, size_t size, void *unused)
+{
+	const ElfW(Phdr) *tls = tls_segment(info);
+
+	loads = info->dlpi_adds;
+	if (!tls || !info->dlpi_tls_data)
+		return 0;
+	if (info->dlpi_tls_modid > last_static_id)
+		last_static_id = info->dlpi_tls_modid;
+	if (keeps_its_tls(info, tls) || modules_n == MODULES)
+		return 0;
+	modules[modules_n++] = (struct tls_module){(char *)info->dlpi_tls_data - (char *)vv__thread_pointer(),
+	    (void *)(info->dlpi_addr + tls->p_vaddr), tls->p_filesz, tls->p_memsz};
+	return 0;
+}
+
+static void reset_block(char *block, const void *image, size_t file_size, size_t size)
+{
+	memcpy(block, image, file_size);
+	memset(block + file_size, 0, size - file_size);
+}
+
+static int reset_opened(struct dl_phdr_info *info, size_t size, void *unused)
+{
+	const ElfW(Phdr) *tls;
+
+	if (info->dlpi_adds == loads)
+		return 1; /* nothing was opened since the start */
+	tls = tls_segment(info);
+	if (tls && info->dlpi_tls_data && info->dlpi_tls_modid > last_static_id)
+		reset_block(info->dlpi_tls_data, (void *)(info->dlpi_addr + tls->p_vaddr), tls->p_filesz,
+		    tls->p_memsz);
+	return 0;
+}
+
+static void reset_tls(void)
+{
+	char *tp = (char *)vv__thread_pointer();
+
+	for (int i = 0; i < modules_n; i++)
+		reset_block(tp + modules[i].offset, modules[i].image, modules[i].file_size, modules[i].size);
+	dl_iterate_phdr(reset_opened, NULL);
+	uselocale(LC_GLOBAL_LOCALE);
+	errno = 0;
+}
+
+/* ---- the end of a greenlet ---- */
+
+void __attribute__((weak)) vv__run_key_destructors(struct vv_greenlet *g)
+{
+}
+
+void __attribute__((weak)) vv__release_robust_mutexes(struct vv_greenlet *g)
+{
+}
+
+void vv__greenlet_ends(struct vv_greenlet *g)
+{
+	run_dtors(g);
+	vv__run_key_destructors(g);
+	run_dtors(g); /* a key's destructor may have made new ones */
+	vv__release_robust_mutexes(g);
+	if (g->pooled && !g->unwound)
+		reset_tls();
+}
+
+/* ---- main ---- */
+
+static int (*program_main)(int, char **, char **);
+
+/* main runs inside a frame of ours, so that pthread_exit from it ends its greenlet and not a carrier. */
+static int main_frame(int argc, char **argv, char **envp)
+{
+	__pthread_unwind_buf_t buf;
+	int status;
+
+	memset(&buf, 0, sizeof buf);
+	if (__sigsetjmp((struct __jmp_buf_tag *)buf.__cancel_jmp_buf, 0))
+		vv__end_main();
+	__pthread_register_cancel(&buf);
+	status = program_main(argc, argv, envp);
+	__pthread_unregister_cancel(&buf);
+	return status;
+}
+
+VV_EXPORT int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void),
+    void (*fini)(void), void (*rtld_fini)(void), void *stack_end)
+{
+	vv__me();
+	program_main = main;
+	modules_n = 0;
+	dl_iterate_phdr(note_module, NULL);
+	return REAL(__libc_start_main)(main_frame, argc, argv, init, fini, rtld_fini, stack_end);
+}
+
+/* ---- create, join, detach, exit ---- */
+
+static int fall_back(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
+{
+	return REAL(pthread_create)(thread, attr, fn, arg);
+}
+
+VV_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
+{
+	struct vv_greenlet *g = vv__me();
+	int detach = PTHREAD_CREATE_JOINABLE, r;
+
+	if (!vv__family_on(thread) || g->is_hub || modules_n < 0)
+		return fall_back(thread, attr, fn, arg);
+	if (attr)
+		pthread_attr_getdetachstate(attr, &detach);
+	r = vv__spawn(&g, attr, fn, arg, detach == PTHREAD_CREATE_DETACHED ? VV__DETACHED : VV__JOINABLE);
+	if (r == ENOENT) /* no libev: said once at the start, threads stay kernel threads */
+		return fall_back(thread, attr, fn, arg);
+	if (r == 0)
+		*thread = g->thread;
+	return r;
+}
+
+VV_EXPORT void pthread_exit(void *value)
+{
+	vv__me()->value = value;
+	REAL(pthread_exit)(value);
+}
+
+/* Claim the right to join t. 0 with *out set, ENOENT if t is a kernel thread of libc's, or the error. */
+static int claim(pthread_t t, struct vv_greenlet **out)
+{
+	struct vv_greenlet *g = vv__of_thread(t), *me = vv__me();
+	int joinable = VV__JOINABLE;
+
+	if (!g || g->foreign)
+		return ENOENT;
+	if (atomic_load(&g->state) == VV__FREE)
+		return ESRCH;
+	if (g == me || (atomic_load(&me->join_state) == VV__JOINING && me->joiner == g))
+		return EDEADLK;
+	if (!atomic_compare_exchange_strong(&g->join_state, &joinable, VV__JOINING))
+		return EINVAL;
+	g->joiner = me;
+	*out = g;
+	return 0;
+}
+
+static int join(pthread_t t, void **value, int64_t deadline)
+{
+	struct vv_greenlet *g = NULL;
+	int r;
+
+	r = claim(t, &g);
+	if (r)
+		return r;
+	r = vv__join(g, deadline, VV__CANCEL);
+	if (r < 0) {
+		g->joiner = NULL;
+		atomic_store(&g->join_state, VV__JOINABLE);
+		if (r == -ECANCELED)
+			vv__cancel_now();
+		return -r;
+	}
+	if (value)
+		*value = g->value;
+	vv__release(g);
+	return 0;
+}
+
+VV_EXPORT int pthread_join(pthread_t t, void **value)
+{
+	int r = join(t, value, VV__FOREVER);
+
+	if (r != ENOENT)
+		return r;
+	vv__hop();
+	r = REAL(pthread_join)(t, value);
+	vv__hop_back();
+	return r;
+}
+
+VV_EXPORT int pthread_tryjoin_np(pthread_t t, void **value)
+{
+	struct vv_greenlet *g = vv__of_thread(t);
+
+	if (!g || g->foreign)
+		return REAL(pthread_tryjoin_np)(t, value);
+	if (atomic_load(&g->state) != VV__DONE && atomic_load(&g->state) != VV__FREE)
+		return EBUSY;
+	return join(t, value, VV__FOREVER);
+}
+
+VV_EXPORT int pthread_clockjoin_np(pthread_t t, void **value, clockid_t clock, const struct timespec *until)
+{
+	int r;
+
+	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC)
+		return EINVAL;
+	if (until && !vv__timespec_valid(until))
+		return EINVAL;
+	r = join(t, value, until ? vv__deadline_at(clock, until) : VV__FOREVER);
+	if (r != ENOENT)
+		return r;
+	vv__hop();
+	r = REAL(pthread_clockjoin_np)(t, value, clock, until);
+	vv__hop_back();
+	return r;
+}
+
+VV_EXPORT int pthread_timedjoin_np(pthread_t t, void **value, const struct timespec *until)
+{
+	return pthread_clockjoin_np(t, value, CLOCK_REALTIME, until);
+}
+
+VV_EXPORT int pthread_detach(pthread_t t)
+{
+	struct vv_greenlet *g = vv__of_thread(t);
+	int joinable = VV__JOINABLE;
+
+	if (!g || g->foreign)
+		return REAL(pthread_detach)(t);
+	if (atomic_load(&g->state) == VV__FREE)
+		return ESRCH;
+	if (!atomic_compare_exchange_strong(&g->join_state, &joinable, VV__DETACHED))
+		return EINVAL;
+	if (atomic_load(&g->state) == VV__DONE)
+		vv__release(g);
+	return 0;
+}
+
+VV_EXPORT int sched_yield(void)
+{
+	if (!vv__family_on(thread))
+		return REAL(sched_yield)();
+	vv__yield();
+	return 0;
+}
+VV_ALIAS(__sched_yield, sched_yield);
+VV_ALIAS(pthread_yield, sched_yield);

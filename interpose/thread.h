@@ -1,0 +1,21 @@
+/*
+ * What a greenlet's end calls, and the pieces of glibc's clean-up interface that our outermost frames use.
+ */
+#ifndef VV_THREAD_H
+#define VV_THREAD_H
+
+#include "../core/core.h"
+
+/* pthread.h declares these only inside its clean-up macros. */
+extern void __pthread_register_cancel(__pthread_unwind_buf_t *);
+extern void __pthread_unregister_cancel(__pthread_unwind_buf_t *);
+extern int __sigsetjmp(struct __jmp_buf_tag *, int) __attribute__((returns_twice));
+
+/* Core's hook: destructors of the ending greenlet, as program code. */
+void vv__greenlet_ends(struct vv_greenlet *g);
+/* tsd.c: destructors of keys, then every value is null. */
+void vv__run_key_destructors(struct vv_greenlet *g);
+/* mutex.c: what the kernel does with the robust list of a dead thread. */
+void vv__release_robust_mutexes(struct vv_greenlet *g);
+
+#endif
