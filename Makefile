@@ -6,7 +6,7 @@ CC ?= gcc
 ARCH := $(shell $(CC) -dumpmachine | cut -d- -f1)
 B := build
 OPT ?= -O2 -g
-WARN := -Wall -Wextra -Wno-unused-parameter -Wno-nonnull-compare -Wno-unknown-warning-option
+WARN := -Wall -Wextra -Wno-unused-parameter -Wno-nonnull-compare -Wno-missing-attributes -Wno-unknown-warning-option
 CFLAGS += -std=gnu11 $(OPT) $(WARN) -fvisibility=hidden -fno-delete-null-pointer-checks -D_GNU_SOURCE \
 	-U_FORTIFY_SOURCE -MMD -MP
 LIBFLAGS := -fPIC -ftls-model=initial-exec -fno-stack-protector

@@ -26,9 +26,9 @@ long vv__syscall(long number, ...)
 	long result;
 
 	__asm__ volatile("syscall"
-	    : "=a"(result)
-	    : "a"(number), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8), "r"(r9)
-	    : "rcx", "r11", "memory");
+			 : "=a"(result)
+			 : "a"(number), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
 	return result;
 #else
 	register long x8 __asm__("x8") = number;
@@ -39,7 +39,10 @@ long vv__syscall(long number, ...)
 	register long x4 __asm__("x4") = a[4];
 	register long x5 __asm__("x5") = a[5];
 
-	__asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+	__asm__ volatile("svc #0"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+			 : "memory");
 	return x0;
 #endif
 }
@@ -77,8 +80,8 @@ void vv__unlock(_Atomic int *lock)
 
 void *vv__pages(size_t bytes)
 {
-	long p = vv__syscall(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-	    -1, 0);
+	long p = vv__syscall(
+	    SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	return p < 0 && p > -4096 ? NULL : (void *)p;
 }

@@ -19,7 +19,7 @@ static struct vv__carrier first;
 static struct {
 	_Atomic int lock;
 	struct vv__carrier *head;
-	int n;        /* spare ones */
+	int n;	      /* spare ones */
 	int reserved; /* promised to greenlets that are about to hop */
 } spare;
 
@@ -290,7 +290,7 @@ void vv__hop(void)
 	h->hop = g;
 	vv__context_switch(&g->ctx, &h->ctx);
 	g->inside = 0; /* on the spare carrier */
-	if (vv__deliverable(g))
+	if (vv__has_signals(g))
 		vv__hooks.run_handlers(g);
 }
 

@@ -22,6 +22,7 @@ void vv__context_init(void)
 
 #ifdef __x86_64__
 enum { FRAME_WORDS = 8, FRAME_FN = 5, FRAME_ARG = 4, FRAME_RETURN = 7 };
+enum { SSE_FLAGS = 0x3f }; /* exceptions that have happened */
 
 static void save_control_words(uintptr_t *frame)
 {
@@ -30,16 +31,21 @@ static void save_control_words(uintptr_t *frame)
 
 	__asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
 	__asm__ volatile("fnstcw %0" : "=m"(fpcw));
-	frame[0] = mxcsr | (uintptr_t)fpcw << 32;
+	frame[0] = (mxcsr & ~SSE_FLAGS) | (uintptr_t)fpcw << 32;
 }
 #else
 enum { FRAME_WORDS = 22, FRAME_FN = 8, FRAME_ARG = 9, FRAME_RETURN = 19 };
 
 static void save_control_words(uintptr_t *frame)
 {
-	(void)frame;
+	__asm__ volatile("mrs %0, fpcr" : "=r"(frame[20]));
 }
 #endif
+
+void vv__context_inherit(struct vv__context *ctx)
+{
+	save_control_words(ctx->sp);
+}
 
 void vv__context_make(struct vv__context *ctx, void *top, uintptr_t tp, void (*fn)(void *), void *arg)
 {

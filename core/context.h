@@ -39,6 +39,9 @@ void vv__context_publish(struct vv__context *save, _Atomic int *ready);
 /* Make *ctx such that switching to it calls fn(arg) on the stack that ends at top. fn must not return. */
 void vv__context_make(struct vv__context *ctx, void *top, uintptr_t tp, void (*fn)(void *), void *arg);
 
+/* Give a saved context the caller's floating-point control words, as a new thread has them from its creator. */
+void vv__context_inherit(struct vv__context *ctx);
+
 /* The calling thread's thread pointer. */
 static inline uintptr_t vv__thread_pointer(void)
 {

@@ -47,9 +47,9 @@ enum vv__wait_kind { VV__WAIT_ADDRESS = 1, VV__WAIT_FDS, VV__WAIT_TIME };
 
 /* How a wait may end early. */
 enum {
-	VV__EINTR = 1,   /* a signal handler that ran ends it with -EINTR ... */
+	VV__EINTR = 1,	 /* a signal handler that ran ends it with -EINTR ... */
 	VV__RESTART = 2, /* ... unless every handler that ran was installed with SA_RESTART */
-	VV__CANCEL = 4,  /* a cancellation point: a pending pthread_cancel ends it with -ECANCELED */
+	VV__CANCEL = 4,	 /* a cancellation point: a pending pthread_cancel ends it with -ECANCELED */
 };
 
 /* One descriptor of a wait: member of the descriptor's queue. */
@@ -57,7 +57,7 @@ struct vv__fd_node {
 	struct vv__wait *wait;
 	struct vv__fd_node *next, *prev;
 	int fd;
-	short events;  /* POLLIN, POLLOUT, POLLPRI asked for */
+	short events; /* POLLIN, POLLOUT, POLLPRI asked for */
 	bool queued;
 };
 
@@ -72,21 +72,21 @@ struct vv__fd_node {
  */
 struct vv__wait {
 	struct vv_greenlet *g;
-	struct vv__wait *outer;      /* the wait that a signal handler interrupted */
+	struct vv__wait *outer;	      /* the wait that a signal handler interrupted */
 	struct vv__wait *next, *prev; /* bucket's queue */
-	const void *key;             /* address waited for */
-	uintptr_t tag;               /* caller's: tells kinds of waiters on one address apart */
-	int64_t deadline;            /* VV__FOREVER: none */
-	uint32_t heap_index;         /* place in the hub's heap + 1; 0: not there */
-	uint64_t order;              /* ties between equal deadlines */
+	const void *key;	      /* address waited for */
+	uintptr_t tag;		      /* caller's: tells kinds of waiters on one address apart */
+	int64_t deadline;	      /* VV__FOREVER: none */
+	uint32_t heap_index;	      /* place in the hub's heap + 1; 0: not there */
+	uint64_t order;		      /* ties between equal deadlines */
 	_Atomic uint8_t state;
 	uint8_t kind;
-	const char *what;            /* in words, for reports: "mutex", "read" ... */
-	struct vv__fd_node *nodes;   /* VV__WAIT_FDS: one per descriptor */
+	const char *what;	   /* in words, for reports: "mutex", "read" ... */
+	struct vv__fd_node *nodes; /* VV__WAIT_FDS: one per descriptor */
 	uint32_t nnodes;
-	struct vv__fd_node node1;    /* the usual single one */
-	struct vv__fd_node *many;    /* room for more, kept for the next time */
-	uint32_t cap;                /* of many */
+	struct vv__fd_node node1; /* the usual single one */
+	struct vv__fd_node *many; /* room for more, kept for the next time */
+	uint32_t cap;		  /* of many */
 };
 
 typedef void *(*vv__start_fn)(void *);
@@ -95,65 +95,65 @@ typedef void *(*vv__start_fn)(void *);
 struct vv_greenlet {
 	struct vv__context ctx;
 	struct vv__hub *hub;
-	struct vv_greenlet *next;    /* run queue or inbox */
+	struct vv_greenlet *next; /* run queue or inbox */
 	_Atomic uint8_t state;
 	volatile uint8_t inside;     /* in a Vervet critical section: handlers are kept for later */
-	bool holds;                  /* entered: hub->running is null on our behalf */
-	bool is_hub;                 /* the pseudo greenlet of hub and idle carriers */
-	bool cooperative;            /* made by vv_spawn: never handed over */
-	bool hog;                    /* known for long stretches: resume on a carrier of its own */
-	bool foreign;                /* a kernel thread that libc or the program made behind our back */
-	bool hopped;                 /* on a carrier of its own until vv__hop_back */
-	bool fresh;                  /* never resumed yet */
-	bool away;                   /* handed over or hopping: counted in hub->away */
-	bool unwound;                /* ended by pthread_exit or cancellation: its shell is not used again */
-	bool pooled;                 /* its shell has the usual size and may be used again */
-	uint8_t native;              /* > 0: pinned to its kernel thread; blocking calls are the real ones */
+	bool holds;		     /* entered: hub->running is null on our behalf */
+	bool is_hub;		     /* the pseudo greenlet of hub and idle carriers */
+	bool cooperative;	     /* made by vv_spawn: never handed over */
+	bool hog;		     /* known for long stretches: resume on a carrier of its own */
+	bool foreign;		     /* a kernel thread that libc or the program made behind our back */
+	bool hopped;		     /* on a carrier of its own until vv__hop_back */
+	bool fresh;		     /* never resumed yet */
+	bool away;		     /* handed over or hopping: counted in hub->away */
+	bool unwound;		     /* ended by pthread_exit or cancellation: its shell is not used again */
+	bool pooled;		     /* its shell has the usual size and may be used again */
+	uint8_t native;		     /* > 0: pinned to its kernel thread; blocking calls are the real ones */
 	_Atomic int native_futex;    /* where a native greenlet parks */
 	struct vv__carrier *carrier; /* which kernel thread runs it */
-	struct vv__wait *wait;       /* innermost wait, or null */
-	struct vv__wait wait1;       /* the usual one */
-	uint64_t id;                 /* 1 is main; never used again */
-	int64_t stretch_start;       /* when it was handed over or resumed on a carrier of its own */
+	struct vv__wait *wait;	     /* innermost wait, or null */
+	struct vv__wait wait1;	     /* the usual one */
+	uint64_t id;		     /* 1 is main; never used again */
+	int64_t stretch_start;	     /* when it was handed over or resumed on a carrier of its own */
 	uint64_t switches;
 
 	/* signals: see interpose/signal.c */
-	uint64_t mask;               /* the program's signal mask, kernel layout (bit n-1) */
-	_Atomic uint64_t pending;    /* signals directed at this greenlet and kept */
-	uint8_t handled;             /* VV__HANDLED_*: what ran during the present wait */
+	uint64_t mask;		  /* the program's signal mask, kernel layout (bit n-1) */
+	_Atomic uint64_t pending; /* signals directed at this greenlet and kept */
+	uint8_t handled;	  /* VV__HANDLED_*: what ran during the present wait */
 	void *signal_data;
 
 	/* life cycle: see core/greenlet.c and interpose/thread.c */
-	_Atomic int born;            /* its shell is published: ctx is valid */
+	_Atomic int born; /* its shell is published: ctx is valid */
 	pthread_t thread;
-	int tid;                     /* what gettid answers */
+	int tid; /* what gettid answers */
 	vv__start_fn fn;
 	void *arg;
 	void *value;
-	_Atomic int join_state;      /* interpose/thread.c's: joinable, being joined, detached */
+	_Atomic int join_state; /* interpose/thread.c's: joinable, being joined, detached */
 	struct vv_greenlet *joiner;
 	char name[16];
-	void *dtors;                 /* C++ thread_local destructors, newest first */
-	_Atomic int cancel;          /* VV__CANCEL_* bits: see interpose/cancel.c */
+	void *dtors;		       /* C++ thread_local destructors, newest first */
+	_Atomic int cancel;	       /* VV__CANCEL_* bits: see interpose/cancel.c */
 	size_t stack_size, guard_size; /* of its shell */
 	struct vv_greenlet *all_next, *all_prev;
-	void *locals;                /* greenlet locals of the public API */
-	void *user;                  /* the public API's own part */
+	void *locals; /* greenlet locals of the public API */
+	void *user;   /* the public API's own part */
 };
 
 enum { VV__HANDLED_RESTART = 1, VV__HANDLED_INTERRUPT = 2 };
 
 /* Bits of g->cancel. */
 enum {
-	VV__CANCEL_PENDING = 1,  /* pthread_cancel was called */
+	VV__CANCEL_PENDING = 1,	 /* pthread_cancel was called */
 	VV__CANCEL_DISABLED = 2, /* pthread_setcancelstate, or already ending */
-	VV__CANCEL_ASYNC = 4,    /* pthread_setcanceltype */
+	VV__CANCEL_ASYNC = 4,	 /* pthread_setcanceltype */
 };
 
 static inline bool vv__cancel_pending(struct vv_greenlet *g)
 {
 	return (atomic_load_explicit(&g->cancel, memory_order_relaxed) &
-	           (VV__CANCEL_PENDING | VV__CANCEL_DISABLED)) == VV__CANCEL_PENDING;
+		   (VV__CANCEL_PENDING | VV__CANCEL_DISABLED)) == VV__CANCEL_PENDING;
 }
 
 /* ---- who calls -------------------------------------------------------------------------------------- */
@@ -205,14 +205,14 @@ int64_t vv__now(void);
 
 struct vv__park {
 	const void *key;       /* the address */
-	uintptr_t tag;         /* any number; vv__wake_tagged looks at it */
+	uintptr_t tag;	       /* any number; vv__wake_tagged looks at it */
 	int64_t deadline;      /* VV__FOREVER or absolute */
-	unsigned flags;        /* VV__EINTR ... */
-	bool at_head;          /* queue in front: a woken waiter that lost the race keeps its turn */
+	unsigned flags;	       /* VV__EINTR ... */
+	bool at_head;	       /* queue in front: a woken waiter that lost the race keeps its turn */
 	const char *what;      /* for reports */
 	bool (*valid)(void *); /* called under the bucket's lock before sleeping; false: do not sleep */
 	void (*then)(void *);  /* called once queued, outside the lock, still inside (unlock the mutex) */
-	void *arg;             /* of both */
+	void *arg;	       /* of both */
 };
 
 /*
@@ -249,7 +249,8 @@ void vv__fd_done(int original, int fd);
 struct pollfd;
 /* Park until one of the descriptors is ready (negative ones are ignored). Returns as vv__wait_fd; which are ready
  * is for a real poll with time-out 0 to say. Descriptors that cannot be polled count as ready. */
-int vv__wait_fds(const struct pollfd *fds, unsigned long n, int64_t deadline, unsigned flags, const char *what);
+int vv__wait_fds(
+    const struct pollfd *fds, unsigned long n, int64_t deadline, unsigned flags, const char *what);
 
 /* Call before a descriptor number goes away (close, dup2 over it, close_range, fclose ...). */
 void vv__fd_closing(int fd);
@@ -277,18 +278,19 @@ void vv__pin(void);
 struct vv__hooks {
 	int (*pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 	int (*pthread_join)(pthread_t, void **);
-	void (*run_handlers)(struct vv_greenlet *); /* run kept signal handlers (program code) */
-	bool (*deliverable)(struct vv_greenlet *);  /* has g a kept signal that it does not block? */
-	void (*hub_signals)(struct vv__hub *);      /* hub: hand out kept process signals */
-	void (*greenlet_ends)(struct vv_greenlet *);/* thread_local and key destructors (program code) */
-	bool (*may_be_signalled)(void);             /* could a signal handler still wake somebody? */
+	void (*run_handlers)(struct vv_greenlet *);  /* run kept signal handlers (program code) */
+	bool (*deliverable)(struct vv_greenlet *);   /* has g a kept signal that it does not block? */
+	void (*hub_signals)(struct vv__hub *);	     /* hub: hand out kept process signals */
+	void (*greenlet_ends)(struct vv_greenlet *); /* thread_local and key destructors (program code) */
+	bool (*may_be_signalled)(void);		     /* could a signal handler still wake somebody? */
 };
 extern struct vv__hooks vv__hooks;
 
 /* Has g a kept signal to handle now? g->pending is non-zero whenever anything is kept for g. */
-static inline bool vv__deliverable(struct vv_greenlet *g)
+static inline bool vv__has_signals(struct vv_greenlet *g)
 {
-	return vv__unlikely(atomic_load_explicit(&g->pending, memory_order_relaxed)) && vv__hooks.deliverable(g);
+	return vv__unlikely(atomic_load_explicit(&g->pending, memory_order_relaxed)) &&
+	       vv__hooks.deliverable(g);
 }
 
 void vv__core_init(const struct vv__hooks *hooks);
@@ -297,7 +299,8 @@ void vv__core_init(const struct vv__hooks *hooks);
  * Make a thread greenlet that will call fn(arg), and put it on the run queue. attr as for pthread_create.
  * Returns 0 with *out set, or a positive error number as pthread_create would (EAGAIN, EINVAL, EPERM).
  */
-int vv__spawn(struct vv_greenlet **out, const pthread_attr_t *attr, vv__start_fn fn, void *arg, int join_state);
+int vv__spawn(
+    struct vv_greenlet **out, const pthread_attr_t *attr, vv__start_fn fn, void *arg, int join_state);
 
 enum { VV__JOINABLE, VV__JOINING, VV__DETACHED };
 
@@ -341,13 +344,14 @@ void vv__fork_child(void);
 struct vv__config {
 	int64_t handover_ns; /* 0: never */
 	bool stats;
-	bool quiet;          /* no "would block forever" report */
-	int report_fd;       /* where reports go: 2 */
+	bool quiet;    /* no "would block forever" report */
+	int report_fd; /* where reports go: 2 */
 };
 extern struct vv__config vv__config;
 
 struct vv__stats {
-	_Atomic uint64_t created, ended, peak, switches, parks, hops, handovers, rejoins, carriers, carriers_peak;
+	_Atomic uint64_t created, ended, peak, switches, parks, hops, handovers, rejoins, carriers,
+	    carriers_peak;
 	_Atomic uint64_t loops, shells, recycled;
 	_Atomic int64_t longest_stall_ns;
 };
@@ -371,7 +375,7 @@ struct vv__slab {
 };
 void *vv__slab_get(struct vv__slab *slab); /* zeroed; null if out of memory */
 void vv__slab_put(struct vv__slab *slab, void *p);
-void *vv__pages(size_t bytes);             /* zeroed pages; null if out of memory */
+void *vv__pages(size_t bytes); /* zeroed pages; null if out of memory */
 
 /* A short lock: spins, then lets the kernel run somebody else. Only with `inside` set. */
 void vv__lock(_Atomic int *lock);

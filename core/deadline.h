@@ -9,7 +9,7 @@
 struct vv__heap {
 	struct vv__wait **at; /* at[0] is the earliest */
 	uint32_t n, cap;
-	uint64_t order;       /* equal deadlines fire in the order in which they were set */
+	uint64_t order; /* equal deadlines fire in the order in which they were set */
 };
 
 /* Returns 0 or -ENOMEM. */

@@ -22,10 +22,10 @@
 struct fd {
 	ev_io in, out;
 	struct vv__fd_node *head, *tail;
-	uint32_t refs;  /* of a private duplicate: calls that still use it */
-	bool seen;      /* watchers are initialised */
-	bool dropped;   /* not in the kernel's set: the next start must add it anew */
-	bool private;   /* a duplicate of ours */
+	uint32_t refs; /* of a private duplicate: calls that still use it */
+	bool seen;     /* watchers are initialised */
+	bool dropped;  /* not in the kernel's set: the next start must add it anew */
+	bool private;  /* a duplicate of ours */
 };
 
 enum { CHUNK = 256, CHUNKS = (1 << 21) / CHUNK };
@@ -263,7 +263,8 @@ static int wait_inside(struct vv_greenlet *g, const struct pollfd *fds, unsigned
 	return r;
 }
 
-int vv__wait_fds(const struct pollfd *fds, unsigned long n, int64_t deadline, unsigned flags, const char *what)
+int vv__wait_fds(
+    const struct pollfd *fds, unsigned long n, int64_t deadline, unsigned flags, const char *what)
 {
 	struct vv_greenlet *g = vv__me();
 	int r;

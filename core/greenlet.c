@@ -27,7 +27,7 @@ static struct vv_greenlet main_record;
 static struct vv_greenlet *main_greenlet = &main_record; /* in a forked child: the one that forked */
 static _Atomic uint64_t next_id = 2;
 static _Atomic int next_tid = FIRST_TID;
-static size_t tid_offset;    /* of the kernel's thread id in the TCB */
+static size_t tid_offset;     /* of the kernel's thread id in the TCB */
 static ptrdiff_t self_offset; /* of vv__self from pthread_t */
 
 static struct {
@@ -107,9 +107,14 @@ struct vv_greenlet *vv__of_tid(int tid)
 	return b.found;
 }
 
+static struct vv_greenlet **self_slot(pthread_t t)
+{
+	return (struct vv_greenlet **)((char *)t + self_offset);
+}
+
 struct vv_greenlet *vv__of_thread(pthread_t t)
 {
-	return *(struct vv_greenlet **)((char *)t + self_offset);
+	return *self_slot(t);
 }
 
 struct vv_greenlet *vv__main_greenlet(void)
@@ -223,9 +228,12 @@ int vv__shell_start(struct vv_greenlet *g, const pthread_attr_t *attr, void *(*e
 	pthread_attr_setsigmask_np(&own, &every);
 	r = vv__hooks.pthread_create(&g->thread, &own, entry, arg);
 	pthread_attr_destroy(&own);
-	if (r == 0)
-		vv__count(shells);
-	return -r;
+	if (r)
+		return -r;
+	/* The shell will do the same; but the creator may ask for its thread before that. */
+	*self_slot(g->thread) = g;
+	vv__count(shells);
+	return 0;
 }
 
 /* ---- running ---- */
@@ -331,8 +339,12 @@ static bool not_done(void *greenlet)
 
 int vv__join(struct vv_greenlet *g, int64_t deadline, unsigned flags)
 {
-	struct vv__park p = {
-	    .key = &g->joiner, .deadline = deadline, .flags = flags, .what = "thread", .valid = not_done, .arg = g};
+	struct vv__park p = {.key = &g->joiner,
+	    .deadline = deadline,
+	    .flags = flags,
+	    .what = "thread",
+	    .valid = not_done,
+	    .arg = g};
 	int r;
 
 	while (not_done(g)) {
@@ -489,7 +501,8 @@ static struct vv_greenlet *new_record(const pthread_attr_t *attr, struct sizes s
 	return g;
 }
 
-int vv__spawn(struct vv_greenlet **out, const pthread_attr_t *attr, vv__start_fn fn, void *arg, int join_state)
+int vv__spawn(
+    struct vv_greenlet **out, const pthread_attr_t *attr, vv__start_fn fn, void *arg, int join_state)
 {
 	struct vv_greenlet *me = vv__me(), *g = NULL;
 	struct sizes s = sizes_of(attr);
@@ -504,6 +517,7 @@ int vv__spawn(struct vv_greenlet **out, const pthread_attr_t *attr, vv__start_fn
 		if (g) {
 			reset(g, me, fn, arg, join_state);
 			vv__tcb_set_tid(g, g->tid = fresh_tid());
+			vv__context_inherit(&g->ctx);
 			go(me, g);
 		}
 		vv__leave(me);
@@ -529,7 +543,6 @@ int vv__spawn(struct vv_greenlet **out, const pthread_attr_t *attr, vv__start_fn
 }
 
 /* ---- adoption ---- */
-
 
 static struct vv_greenlet *adopt_main(void)
 {

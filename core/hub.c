@@ -31,8 +31,8 @@ void vv__push(struct vv__hub *h, struct vv_greenlet *g)
 	else
 		h->head = g;
 	h->tail = g;
-	atomic_store_explicit(&h->ready, atomic_load_explicit(&h->ready, memory_order_relaxed) + 1,
-	    memory_order_relaxed);
+	atomic_store_explicit(
+	    &h->ready, atomic_load_explicit(&h->ready, memory_order_relaxed) + 1, memory_order_relaxed);
 }
 
 static struct vv_greenlet *pop(struct vv__hub *h)
@@ -42,8 +42,8 @@ static struct vv_greenlet *pop(struct vv__hub *h)
 	h->head = g->next;
 	if (!h->head)
 		h->tail = NULL;
-	atomic_store_explicit(&h->ready, atomic_load_explicit(&h->ready, memory_order_relaxed) - 1,
-	    memory_order_relaxed);
+	atomic_store_explicit(
+	    &h->ready, atomic_load_explicit(&h->ready, memory_order_relaxed) - 1, memory_order_relaxed);
 	return g;
 }
 
@@ -164,8 +164,8 @@ bool vv__try_enter(struct vv_greenlet *g)
 
 	g->inside = 1;
 	atomic_signal_fence(memory_order_seq_cst);
-	if (!atomic_compare_exchange_strong_explicit(&g->hub->running, &expected, NULL, memory_order_acq_rel,
-	        memory_order_relaxed))
+	if (!atomic_compare_exchange_strong_explicit(
+		&g->hub->running, &expected, NULL, memory_order_acq_rel, memory_order_relaxed))
 		return false;
 	g->holds = true;
 	return true;
@@ -192,7 +192,7 @@ void vv__leave(struct vv_greenlet *g)
 	}
 	atomic_signal_fence(memory_order_seq_cst);
 	g->inside = 0;
-	if (vv__deliverable(g))
+	if (vv__has_signals(g))
 		vv__hooks.run_handlers(g);
 }
 
@@ -203,8 +203,10 @@ static inline void prepare(struct vv__hub *h, struct vv_greenlet *g)
 	atomic_store_explicit(&g->state, VV__RUNNING, memory_order_relaxed);
 	g->carrier = h->carrier;
 	g->switches++;
-	atomic_store_explicit(&h->ticks, atomic_load_explicit(&h->ticks, memory_order_relaxed) + 1,
-	    memory_order_relaxed);
+	atomic_store_explicit(&vv__stats.switches,
+	    atomic_load_explicit(&vv__stats.switches, memory_order_relaxed) + 1, memory_order_relaxed);
+	atomic_store_explicit(
+	    &h->ticks, atomic_load_explicit(&h->ticks, memory_order_relaxed) + 1, memory_order_relaxed);
 	if (vv__unlikely(h->carrier->mask != g->mask))
 		vv__set_kernel_mask(h->carrier, g->mask);
 }
@@ -266,7 +268,7 @@ static bool give_away(struct vv__hub *h, struct vv_greenlet *g)
 {
 	struct vv__carrier *c;
 
-	if (!g->hog || vv__deliverable(g) || (g->wait && atomic_load(&g->wait->state) == VV__QUEUED))
+	if (!g->hog || vv__has_signals(g) || (g->wait && atomic_load(&g->wait->state) == VV__QUEUED))
 		return false;
 	c = vv__carrier_take(false);
 	if (!c)

@@ -27,30 +27,30 @@ struct vv__carrier {
 
 struct vv__hub {
 	_Atomic(struct vv_greenlet *) running; /* see core.h */
-	struct vv__context ctx;                /* the hub's own, while a greenlet runs */
+	struct vv__context ctx;		       /* the hub's own, while a greenlet runs */
 	struct vv__carrier *carrier;
 	struct vv_greenlet *head, *tail; /* run queue */
-	_Atomic uint32_t ready;          /* its length */
-	uint32_t budget;                 /* direct switches until the next look at libev */
-	_Atomic uint64_t ticks;          /* dispatches: the monitor sees progress by it */
+	_Atomic uint32_t ready;		 /* its length */
+	uint32_t budget;		 /* direct switches until the next look at libev */
+	_Atomic uint64_t ticks;		 /* dispatches: the monitor sees progress by it */
 	struct vv__heap heap;
-	_Atomic int64_t earliest;        /* of the heap, for the monitor */
+	_Atomic int64_t earliest;	     /* of the heap, for the monitor */
 	_Atomic(struct vv_greenlet *) inbox; /* greenlets made ready by others, newest first */
-	_Atomic int sleeping;            /* in epoll_wait: a poke is needed */
-	_Atomic int signals;             /* kept process signals are waiting */
+	_Atomic int sleeping;		     /* in epoll_wait: a poke is needed */
+	_Atomic int signals;		     /* kept process signals are waiting */
 	int wake_fd;
-	int poll_fd;                     /* libev's epoll descriptor */
-	uint32_t fd_waits;               /* descriptors being waited for */
-	_Atomic int away;                /* greenlets that hop or were handed over */
-	struct vv_greenlet *hop;         /* wants to hop: the hub acts once its registers are saved */
-	struct vv_greenlet *ended;       /* has ended, likewise */
-	struct vv_greenlet *pool;        /* ended greenlets whose shells may be used again */
-	struct vv_greenlet *discard;     /* ended ones whose shells may not */
+	int poll_fd;		     /* libev's epoll descriptor */
+	uint32_t fd_waits;	     /* descriptors being waited for */
+	_Atomic int away;	     /* greenlets that hop or were handed over */
+	struct vv_greenlet *hop;     /* wants to hop: the hub acts once its registers are saved */
+	struct vv_greenlet *ended;   /* has ended, likewise */
+	struct vv_greenlet *pool;    /* ended greenlets whose shells may be used again */
+	struct vv_greenlet *discard; /* ended ones whose shells may not */
 	uint32_t pool_n;
-	uint64_t idle_mask;              /* signals that every greenlet blocks */
+	uint64_t idle_mask; /* signals that every greenlet blocks */
 	_Atomic int masks_dirty;
 	bool blocked_reported;
-	struct vv_greenlet self;         /* the hub's own pseudo greenlet */
+	struct vv_greenlet self; /* the hub's own pseudo greenlet */
 };
 
 extern struct vv__hub vv__hub;

@@ -22,9 +22,9 @@ static struct vv_greenlet monitor_self;
 static struct {
 	struct vv_greenlet *greenlet; /* seen at the last look */
 	uint64_t ticks;
-	int64_t since;       /* when it was first seen in this stretch */
+	int64_t since;	     /* when it was first seen in this stretch */
 	int64_t ready_since; /* when another was first seen ready, or 0 */
-	int heat;            /* looks for which to stay alert */
+	int heat;	     /* looks for which to stay alert */
 	int idle_looks;
 } seen;
 
@@ -49,7 +49,7 @@ static bool others_ready(struct vv__hub *h, int64_t now)
 	struct timespec zero = {0, 0};
 
 	return atomic_load(&h->ready) || atomic_load(&h->inbox) || atomic_load(&h->earliest) <= now ||
-	    atomic_load(&h->signals) || vv__syscall(SYS_ppoll, &p, 1, &zero, NULL, 8) > 0;
+	       atomic_load(&h->signals) || vv__syscall(SYS_ppoll, &p, 1, &zero, NULL, 8) > 0;
 }
 
 static void hand_over(struct vv__hub *h, struct vv_greenlet *g, int64_t now)

@@ -116,8 +116,8 @@ static long futex_wait(_Atomic int *word, int64_t deadline)
 {
 	struct timespec ts = {deadline / 1000000000, deadline % 1000000000};
 
-	return vv__syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, 0, deadline == VV__FOREVER ? NULL : &ts, NULL,
-	    FUTEX_BITSET_MATCH_ANY);
+	return vv__syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, 0,
+	    deadline == VV__FOREVER ? NULL : &ts, NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
 /* A native greenlet sleeps on a futex of its own; signals reach it as any kernel thread. */
@@ -244,7 +244,7 @@ static void end(struct section s)
 		return;
 	}
 	s.g->inside = s.inside;
-	if (!s.inside && vv__deliverable(s.g))
+	if (!s.inside && vv__has_signals(s.g))
 		vv__hooks.run_handlers(s.g);
 }
 

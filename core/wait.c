@@ -89,7 +89,7 @@ static int interruption(struct vv_greenlet *g, struct vv__wait *w, unsigned flag
 		vv__regain(g);
 		return unqueue(w) ? -ECANCELED : 0;
 	}
-	if (!vv__deliverable(g))
+	if (!vv__has_signals(g))
 		return 0;
 	vv__regain(g);
 	ran = run_handlers(g);

@@ -11,9 +11,10 @@
 #include "../core/core.h"
 
 #define VV_EXPORT __attribute__((visibility("default")))
-/* Another exported name of a function defined in the same file. */
-#define VV_ALIAS(alias_name, target) \
-	extern VV_EXPORT __typeof__(target) alias_name __attribute__((alias(#target)))
+/* Another exported name of a function defined in the same file. The C name is ours, because libc's headers redirect some
+ * of the names. */
+#define VV_ALIAS(name, target) \
+	extern VV_EXPORT __typeof__(target) vv__alias_##name __asm__(#name) __attribute__((alias(#target)))
 
 /* Families that VERVET_PATCH can switch off. */
 enum vv__family {

@@ -30,7 +30,8 @@ int64_t vv__deadline_at(clockid_t clock, const struct timespec *ts)
 /* Clocks that the hub's deadlines can follow; the others (CPU time, alarms) are the kernel's. */
 static bool ours(clockid_t clock)
 {
-	return clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME || clock == CLOCK_TAI;
+	return clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME ||
+	       clock == CLOCK_TAI;
 }
 
 static void fill_remaining(int64_t deadline, struct timespec *left)

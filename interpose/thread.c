@@ -58,7 +58,7 @@ static int modules_n = -1;
 static size_t last_static_id; /* modules with greater ids came by dlopen */
 static unsigned long long loads;
 
-static const ElfW(Phdr) *tls_segment(const struct dl_phdr_info *info)
+static const ElfW(Phdr) * tls_segment(const struct dl_phdr_info *info)
 {
 	for (int i = 0; i < info->dlpi_phnum; i++)
 		if (info->dlpi_phdr[i].p_type == PT_TLS)
@@ -67,14 +67,14 @@ static const ElfW(Phdr) *tls_segment(const struct dl_phdr_info *info)
 }
 
 /* libc's own variables outlive a thread on purpose (malloc's cache), ours too. */
-static bool keeps_its_tls(const struct dl_phdr_info *info, const ElfW(Phdr) *tls)
+static bool keeps_its_tls(const struct dl_phdr_info *info, const ElfW(Phdr) * tls)
 {
 	const char *name = strrchr(info->dlpi_name, '/');
 	const char *self = (const char *)&vv__self, *block = info->dlpi_tls_data;
 
 	name = name ? name + 1 : info->dlpi_name;
 	return !strncmp(name, "libc.so", 7) || !strncmp(name, "ld-linux", 8) ||
-	    (self >= block && self < block + tls->p_memsz);
+	       (self >= block && self < block + tls->p_memsz);
 }
 
 static int note_module(struct dl_phdr_info *info, size_t size, void *unused)
@@ -101,7 +101,7 @@ static void reset_block(char *block, const void *image, size_t file_size, size_t
 
 static int reset_opened(struct dl_phdr_info *info, size_t size, void *unused)
 {
-	const ElfW(Phdr) *tls;
+	const ElfW(Phdr) * tls;
 
 	if (info->dlpi_adds == loads)
 		return 1; /* nothing was opened since the start */
@@ -200,6 +200,15 @@ VV_EXPORT void pthread_exit(void *value)
 {
 	vv__me()->value = value;
 	REAL(pthread_exit)(value);
+	__builtin_unreachable();
+}
+
+/* cancel.c has the whole of it. */
+void __attribute__((weak)) vv__cancel_now(void)
+{
+	vv__me()->value = PTHREAD_CANCELED;
+	REAL(pthread_exit)(PTHREAD_CANCELED);
+	__builtin_unreachable();
 }
 
 /* Claim the right to join t. 0 with *out set, ENOENT if t is a kernel thread of libc's, or the error. */
