@@ -57,7 +57,6 @@ static void push_spare(struct vv__carrier *c)
 {
 	vv__lock(&spare.lock);
 	c->next = spare.head;
-	c->listed = true;
 	spare.head = c;
 	spare.n++;
 	vv__unlock(&spare.lock);
@@ -76,7 +75,6 @@ struct vv__carrier *vv__carrier_take(bool reserved)
 	if (spare.head && (reserved || spare.n > spare.reserved)) {
 		c = spare.head;
 		spare.head = c->next;
-		c->listed = false;
 		spare.n--;
 		spare.reserved -= reserved;
 	}
@@ -138,30 +136,38 @@ static void *await_job(struct vv__carrier *c)
 	return atomic_load(&c->job);
 }
 
-static void idle(void *carrier)
+/* The greenlet that ran here has left, or the hub was handed over from here: nothing of theirs is on this stack. */
+static void become_spare(struct vv__carrier *c)
 {
-	struct vv__carrier *c = carrier;
+	if (c->mask != ~0ul)
+		vv__set_kernel_mask(c, ~0ul);
+	if (c->post)
+		publish(c);
+	push_spare(c);
+}
+
+static void idle(struct vv__carrier *c)
+{
 	struct vv_greenlet *g;
 	void *job;
 
-	for (;;) {
-		if (c->mask != ~0ul)
-			vv__set_kernel_mask(c, ~0ul);
-		if (c->post)
-			publish(c);
-		if (!c->listed)
-			push_spare(c);
-		job = await_job(c);
-		if (!job)
-			return;
+	while ((job = await_job(c))) {
 		if (job == VV__JOB_HUB) {
 			vv__context_switch(&c->idle, &vv__hub.ctx);
-			continue;
+		} else {
+			g = job;
+			vv__set_kernel_mask(c, g->mask);
+			vv__context_switch(&c->idle, &g->ctx);
 		}
-		g = job;
-		vv__set_kernel_mask(c, g->mask);
-		vv__context_switch(&c->idle, &g->ctx);
+		become_spare(c);
 	}
+}
+
+/* The first switch to the idle stack of the kernel thread on which the program started. */
+static void idle_first(void *carrier)
+{
+	become_spare(carrier);
+	idle(carrier);
 }
 
 static void *carrier_main(void *carrier)
@@ -232,7 +238,7 @@ struct vv__carrier *vv__carrier_first(void)
 
 	if (!stack)
 		vv__die("out of memory for the first carrier");
-	vv__context_make(&first.idle, stack + IDLE_STACK, vv__hub.self.ctx.tp, idle, &first);
+	vv__context_make(&first.idle, stack + IDLE_STACK, vv__hub.self.ctx.tp, idle_first, &first);
 	first.tid = vv__syscall(SYS_gettid);
 	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &mask, sizeof mask);
 	first.mask = mask;

@@ -19,7 +19,6 @@ struct vv__carrier {
 	struct vv__carrier *next; /* spare list */
 	struct vv_greenlet *post;
 	int tid;
-	bool listed;   /* on the spare list */
 	uint64_t mask; /* signal mask the kernel has for it */
 };
 
