@@ -25,6 +25,7 @@ void vv__fork_child(void)
 {
 	struct vv_greenlet *g = vv__me();
 
+	vv__locks_forked();
 	if (atomic_exchange(&vv__started, 0))
 		vv__poller_close(&vv__hub);
 	memset(&vv__hub, 0, sizeof vv__hub);
