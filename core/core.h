@@ -137,6 +137,8 @@ struct vv_greenlet {
 	_Atomic int cancel;	       /* VV__CANCEL_* bits: see interpose/cancel.c */
 	size_t stack_size, guard_size; /* of its shell */
 	struct vv_greenlet *all_next, *all_prev;
+	unsigned owned;              /* locks held that bear its carrier's id: see interpose/owner.c */
+	void *carrier_robust;        /* the robust list that its carrier had before */
 	void *locals; /* greenlet locals of the public API */
 	void *user;   /* the public API's own part */
 };

@@ -9,7 +9,7 @@ static int spin(pthread_spinlock_t *lock)
 {
 	for (;;) {
 		for (int i = 0; i < ATTEMPTS; i++)
-			if (REAL(pthread_spin_trylock)(lock) == 0)
+			if (pthread_spin_trylock(lock) == 0)
 				return 0;
 		vv__yield();
 	}
@@ -19,7 +19,7 @@ VV_EXPORT int pthread_spin_lock(pthread_spinlock_t *lock)
 {
 	struct vv_greenlet *g = vv__me();
 
-	if (vv__likely(REAL(pthread_spin_trylock)(lock) == 0))
+	if (vv__likely(pthread_spin_trylock(lock) == 0))
 		return 0;
 	return vv__step_aside(g, sync) ? REAL(pthread_spin_lock)(lock) : spin(lock);
 }

@@ -3,6 +3,7 @@
  * What libc does at the end of a kernel thread, we do at the end of a greenlet: hence the record of destructors.
  */
 #include "sync.h"
+#include "thread.h"
 
 #include <limits.h>
 
@@ -51,11 +52,11 @@ static bool destroy_all(bool call)
 	void *value;
 
 	for (pthread_key_t key = 0; key < n; key++) {
-		value = REAL(pthread_getspecific)(key);
+		value = pthread_getspecific(key);
 		if (!value)
 			continue;
 		any = true;
-		REAL(pthread_setspecific)(key, NULL);
+		pthread_setspecific(key, NULL);
 		destroy = __atomic_load_n(&destructors[key], __ATOMIC_ACQUIRE);
 		if (call && destroy)
 			destroy(value);
