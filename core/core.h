@@ -119,6 +119,7 @@ struct vv_greenlet {
 
 	/* signals: see interpose/signal.c */
 	uint64_t mask;		  /* the program's signal mask, kernel layout (bit n-1) */
+	uint64_t fork_mask; /* the kernel's, kept across fork by interpose/process.c */
 	_Atomic uint64_t pending; /* signals directed at this greenlet and kept */
 	uint8_t handled;	  /* VV__HANDLED_*: what ran during the present wait */
 	void *signal_data;
@@ -137,8 +138,6 @@ struct vv_greenlet {
 	_Atomic int cancel;	       /* VV__CANCEL_* bits: see interpose/cancel.c */
 	size_t stack_size, guard_size; /* of its shell */
 	struct vv_greenlet *all_next, *all_prev;
-	unsigned owned;              /* locks held that bear its carrier's id: see interpose/owner.c */
-	void *carrier_robust;        /* the robust list that its carrier had before */
 	void *locals; /* greenlet locals of the public API */
 	void *user;   /* the public API's own part */
 };
@@ -280,7 +279,6 @@ void vv__pin(void);
 struct vv__hooks {
 	int (*pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 	int (*pthread_join)(pthread_t, void **);
-	int (*thread_atexit)(void (*)(void *), void *, void *); /* __cxa_thread_atexit_impl */
 	void (*run_handlers)(struct vv_greenlet *);  /* run kept signal handlers (program code) */
 	bool (*deliverable)(struct vv_greenlet *);   /* has g a kept signal that it does not block? */
 	void (*hub_signals)(struct vv__hub *);	     /* hub: hand out kept process signals */

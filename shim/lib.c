@@ -4,7 +4,7 @@
  */
 #include "lib.h"
 
-#include "../interpose/interpose.h"
+#include "../interpose/process.h"
 
 /* A library without signals or thread life cycle still links: these do nothing and know of nothing. */
 __attribute__((weak)) void vv__run_handlers(struct vv_greenlet *g)
@@ -41,9 +41,9 @@ void vv__shim_start(void)
 
 	vv__config_read();
 	vv__real_need();
+	vv__fork_start();
 	hooks.pthread_create = REAL(pthread_create);
 	hooks.pthread_join = REAL(pthread_join);
-	hooks.thread_atexit = REAL(__cxa_thread_atexit_impl);
 	vv__core_init(&hooks);
 }
 

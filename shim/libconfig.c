@@ -5,7 +5,7 @@
 #include "lib.h"
 #include "settings.h"
 
-#include "../interpose/interpose.h"
+#include "../interpose/process.h"
 
 #include <sys/auxv.h>
 
@@ -121,4 +121,5 @@ void vv__config_read(void)
 		else
 			p++;
 	}
+	vv__exec_start(env);
 }

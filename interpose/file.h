@@ -1,0 +1,15 @@
+/*
+ * What other families ask of file.c.
+ */
+#ifndef VV_FILE_H
+#define VV_FILE_H
+
+#include "interpose.h"
+
+/* True if opening path may wait for another process or a device: a named pipe, a modem. */
+bool vv__open_blocks(int dir, const char *path, int flags);
+
+/* fcntl(fd, F_SETLKW or F_OFD_SETLKW, lock) that never holds the hub. Returns as fcntl. */
+int vv__fcntl_lock(int fd, int cmd, void *lock);
+
+#endif

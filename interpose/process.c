@@ -1,0 +1,277 @@
+/*
+ * Processes come and go. A forked child keeps one greenlet, the caller: libc's own fork does the work, and handlers
+ * registered before anybody else's do ours, so that the core is whole again when the program's own child handlers
+ * run, whichever of libc's functions forked. vfork is fork, with a parent that waits as vfork's does. What waits for
+ * a child inside libc (system, pclose, wordexp) goes to a carrier.
+ */
+#include "process.h"
+
+#include "hop.h"
+#include "stdio.h"
+
+#include <linux/futex.h>
+#include <pty.h>
+#include <sys/mman.h>
+#include <utmp.h>
+#include <wordexp.h>
+
+/* ---- fork ------------------------------------------------------------------------------------------------- */
+
+/* From the last prepare handler to the first handler afterwards no signal is taken: in the child the program's signal
+ * handlers would find the parent's hub. */
+static void before_fork(void)
+{
+	uint64_t all = ~0ull;
+
+	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &vv__me()->fork_mask, sizeof(all));
+}
+
+static void in_parent(void)
+{
+	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, &vv__me()->fork_mask, NULL, sizeof(uint64_t));
+}
+
+/* What other families keep about the parent's greenlets. */
+__attribute__((weak)) void vv__signal_fork_child(void)
+{
+}
+
+static void in_child(void)
+{
+	vv__fork_child();
+	vv__signal_fork_child();
+	in_parent();
+}
+
+void vv__fork_start(void)
+{
+	REAL(__register_atfork)(before_fork, in_parent, in_child, NULL);
+}
+
+/* vv__me starts the library, which registers our handlers first. */
+VV_EXPORT int __register_atfork(
+    void (*prepare)(void), void (*parent)(void), void (*child)(void), void *object)
+{
+	vv__me();
+	return REAL(__register_atfork)(prepare, parent, child, object);
+}
+
+/* The one fork without handlers. */
+VV_EXPORT pid_t _Fork(void)
+{
+	pid_t pid;
+
+	vv__me();
+	before_fork();
+	pid = REAL(_Fork)();
+	if (pid == 0)
+		in_child();
+	else
+		in_parent();
+	return pid;
+}
+
+/*
+ * vfork's parent goes on when its child has called exec or has ended. Both make the kernel walk the child's robust
+ * list: it marks the word there as belonging to a dead owner and wakes who waits for it. The word is shared.
+ */
+struct vfork_page {
+	_Atomic uint32_t word;
+	struct robust_list node;
+	struct robust_list_head head;
+};
+
+static void announce(struct vfork_page *p)
+{
+	p->node.next = &p->head.list;
+	p->head.list.next = &p->node;
+	p->head.futex_offset = (char *)&p->word - (char *)&p->node;
+	vv__syscall(SYS_set_robust_list, &p->head, sizeof(p->head));
+	atomic_store(&p->word, (uint32_t)vv__syscall(SYS_gettid) | FUTEX_WAITERS);
+	vv__syscall(SYS_futex, &p->word, FUTEX_WAKE, 1);
+}
+
+/* True if the child ended before it announced itself. */
+static bool ended(pid_t pid)
+{
+	siginfo_t info = {0};
+
+	return vv__syscall(SYS_waitid, P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT, NULL) || info.si_pid;
+}
+
+static void await_exec(struct vfork_page *p, pid_t pid)
+{
+	struct timespec look = {0, 50000000};
+	uint32_t word;
+
+	vv__hop();
+	while (!((word = atomic_load(&p->word)) & FUTEX_OWNER_DIED) && (word || !ended(pid)))
+		vv__syscall(SYS_futex, &p->word, FUTEX_WAIT, word, &look);
+	vv__hop_back();
+}
+
+VV_EXPORT pid_t vfork(void)
+{
+	long p = vv__syscall(SYS_mmap, NULL, sizeof(struct vfork_page), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid = _Fork();
+
+	if (p < 0)
+		return pid;
+	if (pid == 0) {
+		announce((struct vfork_page *)p);
+		return 0;
+	}
+	if (pid > 0)
+		await_exec((struct vfork_page *)p, pid);
+	vv__syscall(SYS_munmap, p, sizeof(struct vfork_page));
+	return pid;
+}
+VV_ALIAS(__vfork, vfork);
+
+/* Namespaces belong to a kernel thread: the greenlet stays on its own from here. */
+#define PINNED(name, params, args)                                                                           \
+	VV_EXPORT int name params                                                                            \
+	{                                                                                                    \
+		if (!vv__step_aside(vv__me(), process))                                                      \
+			vv__pin();                                                                           \
+		return REAL(name) args;                                                                      \
+	}
+
+PINNED(unshare, (int flags), (flags))
+PINNED(setns, (int fd, int type), (fd, type))
+
+/* ---- shells ----------------------------------------------------------------------------------------------- */
+
+/*
+ * libc gives its shells `environ`, so where that lacks us (a program that cleared it, or one we hide from) a copy
+ * takes its place for the time of the call. Others may read it meanwhile: a copy lives on for a few calls more.
+ */
+struct lent {
+	char **old;
+	struct vv__exec_env e;
+};
+
+static struct lent lend_environ(void)
+{
+	struct lent l = {environ, vv__exec_env(environ)};
+
+	if (l.e.copy)
+		environ = l.e.env;
+	return l;
+}
+
+static void return_environ(struct lent *l)
+{
+	static struct vv__exec_env kept[8];
+	static _Atomic int lock;
+	static unsigned turn;
+	struct vv__exec_env oldest;
+
+	if (!l->e.copy)
+		return;
+	if (environ == l->e.env)
+		environ = l->old;
+	if (atomic_exchange(&lock, 1))
+		return;
+	oldest = kept[turn];
+	kept[turn++] = l->e;
+	turn %= sizeof(kept) / sizeof(kept[0]);
+	atomic_store(&lock, 0);
+	vv__exec_env_free(&oldest);
+}
+
+VV_EXPORT int system(const char *command)
+{
+	bool direct = vv__step_aside(vv__me(), process);
+	struct lent l = lend_environ();
+	int r;
+
+	if (!direct)
+		vv__hop();
+	r = REAL(system)(command);
+	if (!direct)
+		vv__hop_back();
+	return_environ(&l);
+	return r;
+}
+
+VV_EXPORT int wordexp(const char *words, wordexp_t *out, int flags)
+{
+	bool direct = vv__step_aside(vv__me(), process);
+	struct lent l = lend_environ();
+	int r;
+
+	if (!direct)
+		vv__hop();
+	r = REAL(wordexp)(words, out, flags);
+	if (!direct)
+		vv__hop_back();
+	return_environ(&l);
+	return r;
+}
+
+/* libc's functions of the streams that popen makes; they stand behind every FILE. */
+static void *_Atomic process_functions;
+
+static void *functions(FILE *f)
+{
+	return *(void **)(f + 1);
+}
+
+bool vv__stream_is_process(FILE *f)
+{
+	void *known = atomic_load_explicit(&process_functions, memory_order_relaxed);
+
+	return known && functions(f) == known;
+}
+
+VV_EXPORT FILE *popen(const char *command, const char *mode)
+{
+	struct lent l;
+	FILE *f;
+
+	vv__me();
+	l = lend_environ();
+	f = REAL(popen)(command, mode);
+	return_environ(&l);
+	if (f)
+		atomic_store_explicit(&process_functions, functions(f), memory_order_relaxed);
+	return f;
+}
+VV_ALIAS(_IO_popen, popen);
+
+/* Closes first, then waits: only on a carrier. */
+VV_EXPORT int pclose(FILE *f)
+{
+	bool direct = vv__step_aside(vv__me(), process);
+	int r;
+
+	vv__fd_closing(fileno(f));
+	if (!direct)
+		vv__hop();
+	r = REAL(pclose)(f);
+	if (!direct)
+		vv__hop_back();
+	return r;
+}
+
+/* ---- the end ---------------------------------------------------------------------------------------------- */
+
+VV_EXPORT void _exit(int status)
+{
+	vv__me();
+	vv__stats_report();
+	REAL(_exit)(status);
+	__builtin_unreachable();
+}
+VV_ALIAS(_Exit, _exit);
+
+/* A terminal takes the place of the standard streams. */
+VV_EXPORT int login_tty(int fd)
+{
+	vv__me();
+	vv__fd_closing_range(0, 2);
+	vv__fd_closing(fd);
+	return REAL(login_tty)(fd);
+}

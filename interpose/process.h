@@ -1,0 +1,23 @@
+/*
+ * Between the files of the process family, and for those who start the library.
+ */
+#ifndef VV_PROCESS_H
+#define VV_PROCESS_H
+
+#include "interpose.h"
+
+/* Before the program runs: hides what a parent put into our environment, remembers what our children are to get. */
+void vv__exec_start(char **env);
+/* Before the program can register handlers of its own: ours run first in a forked child. */
+void vv__fork_start(void);
+
+/* An environment for a new program: `env` itself, or a patched copy that vv__exec_env_free gives back. */
+struct vv__exec_env {
+	char **env;
+	void *copy;
+	size_t size;
+};
+struct vv__exec_env vv__exec_env(char *const env[]);
+void vv__exec_env_free(struct vv__exec_env *e);
+
+#endif
