@@ -13,7 +13,7 @@ LIBFLAGS := -fPIC -ftls-model=initial-exec -fno-stack-protector
 LDFLAGS_LIB := -shared -Wl,-z,defs -Wl,-z,now -Wl,-soname,libvervet.so
 
 CORE := $(wildcard core/*.c) core/context_$(ARCH).S
-LIB := $(CORE) $(wildcard interpose/*.c) $(wildcard shim/lib*.c) shim/settings.c
+LIB := $(CORE) $(wildcard interpose/*.c) interpose/syscall_$(ARCH).S $(wildcard shim/lib*.c) shim/settings.c
 TOOL := $(filter-out $(wildcard shim/lib*.c),$(wildcard shim/*.c))
 TOOL_LIBS := -lelf
 LIB_OBJ := $(addprefix $(B)/,$(addsuffix .o,$(basename $(LIB))))
@@ -36,6 +36,7 @@ $(B)/exports.map: interpose/symbols.def Makefile
 	  $(CC) -E -P -x c -D'SYM(n,f,r)=n;' -D'ALIAS(n,t,f,r)=n;' $<; echo 'local: *; };'; } > $@
 
 $(LIB_OBJ): CFLAGS += $(LIBFLAGS)
+$(B)/interpose/once.o: CFLAGS += -fexceptions
 $(TOOL_OBJ): CFLAGS += -DVERVET_VERSION='"$(VERSION)"'
 
 $(B)/%.o: %.c

@@ -57,18 +57,43 @@ int64_t vv__now(void)
 
 /* ---- locks ---- */
 
+/*
+ * A lock holds the number of the process generation that took it. After fork another kernel thread of the parent may
+ * have been inside; in the child its number is that of an older generation, and counts as free. What these locks guard is
+ * either rebuilt in the child or consistent after every single store.
+ */
+static _Atomic int generation = 1;
+
+static void pause_a_little(int spins)
+{
+	if (spins >= 100)
+		vv__syscall(SYS_sched_yield);
+#ifdef __x86_64__
+	else
+		__builtin_ia32_pause();
+#else
+	else
+		__asm__ volatile("yield");
+#endif
+}
+
 void vv__lock(_Atomic int *lock)
 {
-	for (int spins = 0; atomic_exchange_explicit(lock, 1, memory_order_acquire); spins++) {
-		if (spins < 100)
-#ifdef __x86_64__
-			__builtin_ia32_pause();
-#else
-			__asm__ volatile("yield");
-#endif
-		else
-			vv__syscall(SYS_sched_yield);
+	int mine = atomic_load_explicit(&generation, memory_order_relaxed);
+
+	for (int spins = 0;; spins++) {
+		int seen = atomic_load_explicit(lock, memory_order_relaxed);
+
+		if (seen != mine && atomic_compare_exchange_weak_explicit(lock, &seen, mine, memory_order_acquire,
+		                        memory_order_relaxed))
+			return;
+		pause_a_little(spins);
 	}
+}
+
+void vv__locks_forked(void)
+{
+	atomic_fetch_add(&generation, 1);
 }
 
 void vv__unlock(_Atomic int *lock)

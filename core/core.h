@@ -138,6 +138,8 @@ struct vv_greenlet {
 	_Atomic int cancel;	       /* VV__CANCEL_* bits: see interpose/cancel.c */
 	size_t stack_size, guard_size; /* of its shell */
 	struct vv_greenlet *all_next, *all_prev;
+	unsigned owned;              /* locks held that bear its carrier's id: see interpose/owner.c */
+	void *carrier_robust;        /* the robust list that its carrier had before */
 	void *locals; /* greenlet locals of the public API */
 	void *user;   /* the public API's own part */
 };
@@ -279,6 +281,7 @@ void vv__pin(void);
 struct vv__hooks {
 	int (*pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 	int (*pthread_join)(pthread_t, void **);
+	int (*thread_atexit)(void (*)(void *), void *, void *); /* __cxa_thread_atexit_impl */
 	void (*run_handlers)(struct vv_greenlet *);  /* run kept signal handlers (program code) */
 	bool (*deliverable)(struct vv_greenlet *);   /* has g a kept signal that it does not block? */
 	void (*hub_signals)(struct vv__hub *);	     /* hub: hand out kept process signals */

@@ -13,6 +13,7 @@ static void become_main(struct vv_greenlet *g)
 	g->tid = vv__syscall(SYS_gettid);
 	g->thread = pthread_self();
 	g->native = 0;
+	g->owned = 0;
 	g->hopped = g->away = g->hog = g->holds = g->fresh = false;
 	g->inside = 0;
 	g->wait = NULL;
@@ -25,6 +26,7 @@ void vv__fork_child(void)
 {
 	struct vv_greenlet *g = vv__me();
 
+	vv__locks_forked();
 	if (atomic_exchange(&vv__started, 0))
 		vv__poller_close(&vv__hub);
 	memset(&vv__hub, 0, sizeof vv__hub);

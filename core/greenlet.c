@@ -562,6 +562,13 @@ static struct vv_greenlet *adopt_main(void)
 	return g;
 }
 
+static void foreign_ends(void *greenlet)
+{
+	list_remove(greenlet);
+	vv__self = NULL;
+	vv__slab_put(&records, greenlet);
+}
+
 /* A kernel thread that libc made for itself, or the program behind our back: it keeps its kernel thread. */
 static struct vv_greenlet *adopt_foreign(void)
 {
@@ -579,6 +586,8 @@ static struct vv_greenlet *adopt_foreign(void)
 	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &g->mask, sizeof g->mask);
 	vv__self = g;
 	list_add(g);
+	if (vv__hooks.thread_atexit)
+		vv__hooks.thread_atexit(foreign_ends, g, NULL);
 	return g;
 }
 

@@ -389,6 +389,18 @@ static void *hub_shell(void *hub)
 	vv__hub_loop(NULL);
 }
 
+/* A greenlet's restartable sequences cannot be restarted on whichever carrier it runs: say that there are none. */
+static void leave_rseq(void)
+{
+	extern const ptrdiff_t __rseq_offset;
+	extern const unsigned __rseq_size;
+	enum { SIZE = 32, UNREGISTER = 1, SIGNATURE = 0x53053053, CPU_ID = 4, UNINITIALIZED = -1 };
+	char *area = (char *)vv__thread_pointer() + __rseq_offset;
+
+	if (__rseq_size && vv__syscall(SYS_rseq, area, SIZE, UNREGISTER, SIGNATURE) == 0)
+		*(volatile int *)(area + CPU_ID) = UNINITIALIZED;
+}
+
 /* Called by the first pthread_create, in program code: it may allocate. */
 int vv__hub_start(struct vv_greenlet *g)
 {
@@ -408,6 +420,8 @@ int vv__hub_start(struct vv_greenlet *g)
 		vv__shell_await(&h->self);
 		h->ctx = h->self.ctx;
 		h->carrier = g->carrier = vv__carrier_first();
+		g->mask = g->carrier->mask;
+		leave_rseq();
 		atomic_store(&h->running, g);
 		atomic_store(&vv__started, 1);
 		r = vv__monitor_start();

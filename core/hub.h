@@ -55,6 +55,9 @@ struct vv__hub {
 extern struct vv__hub vv__hub;
 extern _Atomic int vv__started; /* the hub exists */
 
+/* base.c */
+void vv__locks_forked(void);
+
 /* hub.c */
 int vv__hub_start(struct vv_greenlet *main);
 void vv__hub_loop(void *unused) __attribute__((noreturn));

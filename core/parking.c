@@ -164,8 +164,12 @@ int vv__park_on(const struct vv__park *p)
 	struct vv__wait *w;
 	int r;
 
-	if (g->native)
-		return park_native(g, p);
+	if (g->native || !atomic_load(&vv__started)) {
+		g->native++;
+		r = park_native(g, p);
+		g->native--;
+		return r;
+	}
 	vv__enter(g);
 	w = vv__wait_begin(g, VV__WAIT_ADDRESS, p->deadline, p->what);
 	if (!w)

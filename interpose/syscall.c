@@ -1,0 +1,279 @@
+/*
+ * syscall(). The entry is assembly and goes straight to the kernel for every number that has no row in syscalls.def, so
+ * that calls which return twice, or never, or on another stack are as if we were not there. The others come here.
+ *
+ * The functions of libc's that stand for them are cancellation points and syscall() is none, so cancellation is
+ * disabled around them.
+ */
+#include "futex.h"
+#include "interpose.h"
+
+#include <sched.h>
+#include <sys/file.h>
+#include <sys/sendfile.h>
+
+enum { NUMBERS = 512, KERNEL_MASK = 8 };
+
+#define N(i) (a[i])
+#define P(i) ((void *)a[i])
+
+static long raw(long n, const long *a)
+{
+	return vv__syscall(n, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+static long raw_hopped(long n, const long *a)
+{
+	long r;
+
+	vv__hop();
+	r = raw(n, a);
+	vv__hop_back();
+	return r;
+}
+
+static long result(long r)
+{
+	return r == -1 ? -errno : r;
+}
+
+/* ---- readiness: the kernel writes back how much time is left ---------------------------------------- */
+
+static const sigset_t *mask_of(const void *kernel, sigset_t *copy)
+{
+	if (!kernel)
+		return NULL;
+	sigemptyset(copy);
+	memcpy(copy, kernel, KERNEL_MASK);
+	return copy;
+}
+
+static void leave_rest(struct timespec *ts, int64_t end)
+{
+	int64_t rest = end - vv__now();
+
+	if (rest < 0)
+		rest = 0;
+	ts->tv_sec = rest / 1000000000;
+	ts->tv_nsec = rest % 1000000000;
+}
+
+/* When a wait of that long ends; 0 if it is none that anybody could wait to see the rest of. */
+static int64_t end_of(const struct timespec *ts)
+{
+	if (!ts || !vv__timespec_valid(ts) || ts->tv_sec < 0 || ts->tv_sec > INT32_MAX)
+		return 0;
+	return vv__now() + ts->tv_sec * 1000000000 + ts->tv_nsec;
+}
+
+static long ppoll_updating(const long *a)
+{
+	struct timespec *ts = P(2);
+	int64_t end = end_of(ts);
+	sigset_t mask;
+	long r;
+
+	if (P(3) && N(4) != KERNEL_MASK)
+		return -EINVAL;
+	r = result(ppoll(P(0), N(1), ts, mask_of(P(3), &mask)));
+	if (end)
+		leave_rest(ts, end);
+	return r;
+}
+
+struct sized_mask {
+	const void *mask;
+	size_t size;
+};
+
+static long pselect_updating(const long *a)
+{
+	struct timespec *ts = P(4);
+	const struct sized_mask *sized = P(5);
+	int64_t end = end_of(ts);
+	sigset_t mask;
+	long r;
+
+	if (sized && sized->mask && sized->size != KERNEL_MASK)
+		return -EINVAL;
+	r = result(pselect(N(0), P(1), P(2), P(3), ts, mask_of(sized ? sized->mask : NULL, &mask)));
+	if (end)
+		leave_rest(ts, end);
+	return r;
+}
+
+static long epoll_pwait_sized(const long *a)
+{
+	sigset_t mask;
+
+	if (P(4) && N(5) != KERNEL_MASK)
+		return -EINVAL;
+	return result(epoll_pwait(N(0), P(1), N(2), N(3), mask_of(P(4), &mask)));
+}
+
+static long epoll_pwait2_sized(const long *a)
+{
+	sigset_t mask;
+
+	if (P(4) && N(5) != KERNEL_MASK)
+		return -EINVAL;
+	return result(epoll_pwait2(N(0), P(1), N(2), P(3), mask_of(P(4), &mask)));
+}
+
+static long io_uring_enter(const long *a)
+{
+	return N(2) > 0 ? raw_hopped(SYS_io_uring_enter, a) : raw(SYS_io_uring_enter, a);
+}
+
+static long sleep_by_clock(const long *a)
+{
+	return -clock_nanosleep(N(0), N(1), P(2), P(3));
+}
+
+/* ---- processes -------------------------------------------------------------------------------------- */
+
+static long get_tid(const long *a)
+{
+	return vv__me()->tid;
+}
+
+/* A greenlet must not take its carrier along. Child processes made behind our back really end. */
+static long end_thread(const long *a)
+{
+	struct vv_greenlet *g = vv__me();
+
+	if (!vv__direct(g) && vv__syscall(SYS_gettid) == vv__carrier_tid(g))
+		pthread_exit(NULL);
+	return raw(SYS_exit, a);
+}
+
+static long end_process(const long *a)
+{
+	_exit(N(0));
+}
+
+/* The entry lets only clones come here that copy memory and stack. */
+static long fork_like(const long *a)
+{
+	long r = raw(SYS_clone, a);
+
+	if (r == 0)
+		vv__fork_child();
+	return r;
+}
+
+static long wait_by_id(const long *a)
+{
+	if (P(4))
+		return raw_hopped(SYS_waitid, a);
+	return result(waitid(N(0), N(1), P(2), N(3)));
+}
+
+/* ---- signals ---------------------------------------------------------------------------------------- */
+
+static long signal_thread(const long *a)
+{
+	struct vv_greenlet *g = vv__of_tid(N(0));
+
+	return g ? -pthread_kill(g->thread, N(1)) : raw(SYS_tkill, a);
+}
+
+static long signal_thread_of(const long *a)
+{
+	struct vv_greenlet *g = N(0) == getpid() ? vv__of_tid(N(1)) : NULL;
+
+	return g ? -pthread_kill(g->thread, N(2)) : raw(SYS_tgkill, a);
+}
+
+static long change_mask(const long *a)
+{
+	sigset_t set, old;
+	int r;
+
+	if (N(3) != KERNEL_MASK)
+		return -EINVAL;
+	r = pthread_sigmask(N(0), mask_of(P(1), &set), &old);
+	if (r == 0 && P(2))
+		memcpy(P(2), &old, KERNEL_MASK);
+	return -r;
+}
+
+static long take_signal(const long *a)
+{
+	sigset_t set;
+
+	if (N(3) != KERNEL_MASK)
+		return -EINVAL;
+	return result(sigtimedwait(mask_of(P(0), &set), P(1), P(2)));
+}
+
+static long suspend(const long *a)
+{
+	sigset_t mask;
+
+	if (N(1) != KERNEL_MASK)
+		return -EINVAL;
+	return result(sigsuspend(mask_of(P(0), &mask)));
+}
+
+/* ---- the table -------------------------------------------------------------------------------------- */
+
+typedef long (*emulation)(const long *a);
+
+#define CALL(number, expression)                                                                             \
+	static long call_##number(const long *a)                                                             \
+	{                                                                                                    \
+		return result(expression);                                                                   \
+	}
+#define HOP(number)                                                                                          \
+	static long call_##number(const long *a)                                                             \
+	{                                                                                                    \
+		return raw_hopped(SYS_##number, a);                                                          \
+	}
+#define OWN(number, function)
+#include "syscalls.def"
+#undef CALL
+#undef HOP
+#undef OWN
+
+/* Read by the entry. */
+__attribute__((visibility("hidden"))) const emulation vv__emulations[NUMBERS] = {
+#define CALL(number, expression) [SYS_##number] = call_##number,
+#define HOP(number) [SYS_##number] = call_##number,
+#define OWN(number, function) [SYS_##number] = function,
+#include "syscalls.def"
+#undef CALL
+#undef HOP
+#undef OWN
+};
+
+static long without_cancellation(emulation f, const long *a)
+{
+	int state, before = errno;
+	long r;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	r = f(a);
+	pthread_setcancelstate(state, NULL);
+	errno = before;
+	return r;
+}
+
+__attribute__((visibility("hidden"))) long vv__emulate_syscall(long n, long a, long b, long c, long d, long e, long f)
+{
+	const long args[] = {a, b, c, d, e, f};
+	struct vv_greenlet *g = vv__me();
+
+	if (vv__is_hub(g) || !vv__family_on(syscall))
+		return vv__errno_return(raw(n, args));
+	if (n == SYS_futex || n == SYS_gettid || n == SYS_exit)
+		return vv__errno_return(vv__emulations[n](args));
+	return vv__errno_return(without_cancellation(vv__emulations[n], args));
+}
+
+/* From the entry: the kernel answered with an error. */
+__attribute__((visibility("hidden"))) long vv__syscall_failed(long r)
+{
+	errno = (int)-r;
+	return -1;
+}
