@@ -9,6 +9,7 @@
  * asked for when the time is up is still waited for. Prints "name value" lines; status 1 if any answer was wrong.
  */
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SLOW_STEP_MS = 15, SLOW_PIECE = 4096, GRACE_S = 20, LATENCIES = 1 << 20 };
+enum { SLOW_STEP_MS = 15, SLOW_PIECE = 4096, GRACE_S = 20, CONNECT_S = 10, LATENCIES = 1 << 20 };
 
 struct file {
 	const char *name;
@@ -157,6 +158,7 @@ static const char *take(struct client *c, const char *data, size_t n)
 static bool step(struct client *c, size_t piece)
 {
 	static char buf[65536];
+	static const int on = 1;
 	ssize_t n;
 	const char *bad;
 
@@ -166,6 +168,7 @@ static bool step(struct client *c, size_t piece)
 		c->sent += n > 0 ? (size_t)n : 0;
 	} else {
 		n = recv(c->fd, buf, piece, MSG_DONTWAIT);
+		setsockopt(c->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on)); /* head and body come in two packets */
 		bad = n > 0 ? take(c, buf, (size_t)n) : n == 0 ? "connection closed" : NULL;
 		if (bad) {
 			fail(c, bad);
@@ -184,11 +187,13 @@ static void connect_client(struct client *c, int port, bool slow)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 	struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = c};
+	struct timeval patience = {CONNECT_S, 0};
 	int small = SLOW_PIECE;
 
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	c->slow = slow;
 	c->fd = socket(AF_INET, SOCK_STREAM, 0);
+	setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (slow)
 		setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&to, sizeof(to)))
