@@ -3,11 +3,8 @@
  */
 #include "vervet.h"
 
-#include <errno.h>
 #include <gelf.h>
 #include <libelf.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -34,19 +31,18 @@ static const char *privilege(int fd)
 }
 
 /* The loader that the program asks for, "" if it asks for none. */
-static const char *loader(Elf *elf, char *name, size_t size)
+static const char *loader(Elf *elf, int fd, char name[PATH_MAX])
 {
 	GElf_Phdr ph;
-	size_t n, len;
-	const char *image = elf_rawfile(elf, &len);
+	size_t n;
+	ssize_t len = 0;
 
-	*name = 0;
-	if (!image || elf_getphdrnum(elf, &n))
-		return name;
+	if (elf_getphdrnum(elf, &n))
+		n = 0;
 	for (size_t i = 0; i < n; i++)
-		if (gelf_getphdr(elf, (int)i, &ph) && ph.p_type == PT_INTERP && ph.p_offset < len &&
-		    ph.p_filesz <= len - ph.p_offset)
-			snprintf(name, size, "%.*s", (int)ph.p_filesz, image + ph.p_offset);
+		if (gelf_getphdr(elf, (int)i, &ph) && ph.p_type == PT_INTERP && ph.p_filesz < PATH_MAX)
+			len = pread(fd, name, ph.p_filesz, (off_t)ph.p_offset);
+	name[len > 0 ? len : 0] = 0;
 	return name;
 }
 
@@ -67,7 +63,7 @@ static int check_loader(const char *path, const char *name)
 	return 0;
 }
 
-static int check_header(const char *path, Elf *elf)
+static int check_header(const char *path, Elf *elf, int fd)
 {
 	GElf_Ehdr eh;
 	char name[PATH_MAX];
@@ -81,7 +77,7 @@ static int check_header(const char *path, Elf *elf)
 		    "%s: built for another architecture than vervet, run it without vervet", path);
 	if (eh.e_type != ET_EXEC && eh.e_type != ET_DYN)
 		return complain(VV__EXIT_NOT_EXECUTABLE, "%s: an ELF file, but no program", path);
-	return check_loader(path, loader(elf, name, sizeof(name)));
+	return check_loader(path, loader(elf, fd, name));
 }
 
 int check_elf(const char *path, int fd)
@@ -91,10 +87,10 @@ int check_elf(const char *path, int fd)
 	Elf *elf;
 
 	elf_version(EV_CURRENT);
-	elf = elf_begin(fd, ELF_C_READ, NULL);
+	elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
 	if (!elf)
 		return complain(VV__EXIT_FAILED, "%s: %s", path, elf_errmsg(-1));
-	status = check_header(path, elf);
+	status = check_header(path, elf, fd);
 	elf_end(elf);
 	if (!status && why)
 		return complain(VV__EXIT_FAILED,
