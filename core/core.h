@@ -50,6 +50,7 @@ enum {
 	VV__EINTR = 1,	 /* a signal handler that ran ends it with -EINTR ... */
 	VV__RESTART = 2, /* ... unless every handler that ran was installed with SA_RESTART */
 	VV__CANCEL = 4,	 /* a cancellation point: a pending pthread_cancel ends it with -ECANCELED */
+	VV__SINCE = 8,	 /* a handler that ran since the caller set g->handled to 0 counts, too */
 };
 
 /* One descriptor of a wait: member of the descriptor's queue. */
@@ -262,6 +263,10 @@ void vv__fd_closing_range(unsigned first, unsigned last);
 int vv__hub_fd(int fd);
 /* True if fd is one of Vervet's own: the program's sweeps must leave it alone. */
 bool vv__fd_is_ours(int fd);
+/* The lowest of Vervet's own descriptors from `first` on, or -1. */
+int vv__fd_ours_from(unsigned first);
+/* The program wants the number fd for itself: if it is one of Vervet's own, that moves elsewhere. */
+void vv__fd_give_up(int fd);
 
 /* ---- hop -------------------------------------------------------------------------------------------- */
 

@@ -409,6 +409,11 @@ int vv__hub_fd(int fd)
 	return high;
 }
 
+static bool is_report(int fd)
+{
+	return fd == vv__config.report_fd && fd > 2;
+}
+
 bool vv__fd_is_ours(int fd)
 {
 	struct fd *f;
@@ -416,7 +421,61 @@ bool vv__fd_is_ours(int fd)
 	if (fd == vv__config.report_fd && fd > 2)
 		return true;
 	if (!atomic_load_explicit(&vv__started, memory_order_relaxed))
-		return false;
+		return is_report(fd);
 	f = look(fd);
-	return fd == vv__hub.poll_fd || fd == vv__hub.wake_fd || (f && f->private);
+	return fd == vv__hub.poll_fd || fd == vv__hub.wake_fd || (f && f->private) || is_report(fd);
+}
+
+static int lower(int a, int b, unsigned first)
+{
+	return b >= 0 && (unsigned)b >= first && (a < 0 || b < a) ? b : a;
+}
+
+int vv__fd_ours_from(unsigned first)
+{
+	int found = lower(-1, vv__config.report_fd > 2 ? vv__config.report_fd : -1, first);
+
+	if (!atomic_load_explicit(&vv__started, memory_order_relaxed))
+		return found;
+	found = lower(lower(found, vv__hub.poll_fd, first), vv__hub.wake_fd, first);
+	for (unsigned c = first / CHUNK; chunks && c < CHUNKS; c++)
+		for (unsigned i = 0; chunks[c] && i < CHUNK; i++)
+			if (chunks[c][i].private)
+				found = lower(found, c * CHUNK + i, first);
+	return found;
+}
+
+/* A private duplicate under another number, with the waits on it. Calls that still use it have lost it. */
+static void move_private(struct fd *f, int fd)
+{
+	keep_for_waiters(f, fd);
+	vv__poller_stop(&f->in);
+	vv__poller_stop(&f->out);
+	vv__poller_drop(fd);
+	memset(f, 0, sizeof *f);
+}
+
+static void give_up(int fd)
+{
+	struct fd *f = look(fd);
+
+	if (is_report(fd))
+		vv__config.report_fd = vv__syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, fd + 1);
+	else if (fd == vv__hub.poll_fd || fd == vv__hub.wake_fd)
+		vv__poller_give_up(&vv__hub, fd);
+	else if (f && f->private)
+		move_private(f, fd);
+}
+
+void vv__fd_give_up(int fd)
+{
+	struct vv_greenlet *g = vv__me();
+
+	if (vv__likely(!vv__fd_is_ours(fd)) || vv__is_hub(g))
+		return;
+	if (!g->native)
+		vv__enter(g);
+	give_up(fd);
+	if (!g->native)
+		vv__leave(g);
 }

@@ -86,6 +86,7 @@ bool vv__unqueue_address(struct vv__wait *w, uint8_t state);
 int vv__poller_open(struct vv__hub *h);
 void vv__poller_close(struct vv__hub *h);
 void vv__poller_run(bool block);
+void vv__poller_give_up(struct vv__hub *h, int fd);
 
 /* fdwatch.c */
 void vv__fd_forget_all(void);

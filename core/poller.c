@@ -1,7 +1,7 @@
 /*
  * The one place that knows libev. It is opened when the hub starts, privately (RTLD_LOCAL | RTLD_DEEPBIND), so that
- * neither a program's own ev_* symbols nor our interposers come between libev and libc. Two of its imports are
- * rebound to functions of ours: epoll_create1, because the hub's descriptor must not take a low number that the
+ * neither a program's own ev_* symbols nor our interposers come between libev and libc. Three of its imports are
+ * rebound to functions of ours: epoll_create1 and epoll_ctl, because the hub's descriptor must not take a low number that the
  * program expects for itself, and epoll_wait, because libev sleeps in whole milliseconds and our deadlines are in
  * nanoseconds. If the program has libev loaded itself the copy is shared and its own loops pass through untouched.
  */
@@ -9,6 +9,7 @@
 #include "hub.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <elf.h>
 #include <link.h>
 #include <poll.h>
@@ -31,6 +32,7 @@ static struct {
 static struct ev_loop *loop;
 static ev_io wake_watcher;
 static bool creating;
+static int known_fd; /* what libev takes the epoll descriptor's number to be: vv__hub.poll_fd, unless that has moved */
 
 /* ---- libev's memory ---- */
 
@@ -54,9 +56,10 @@ static void *ev_memory(void *old, long size)
 	return fresh;
 }
 
-/* ---- rebinding two of libev's imports ---- */
+/* ---- rebinding some of libev's imports ---- */
 
 static int (*libc_epoll_wait)(int, struct epoll_event *, int, int);
+static int (*libc_epoll_ctl)(int, int, int, struct epoll_event *);
 static int (*libc_epoll_create1)(int);
 
 static int high_epoll_create1(int flags)
@@ -70,8 +73,18 @@ static int high_epoll_create1(int flags)
 		errno = -fd;
 		return -1;
 	}
-	vv__hub.poll_fd = vv__hub_fd(fd);
-	return vv__hub.poll_fd;
+	known_fd = vv__hub.poll_fd = vv__hub_fd(fd);
+	return known_fd;
+}
+
+static bool is_hubs(int fd)
+{
+	return fd == known_fd && (creating || vv__is_hub(vv__me()));
+}
+
+static int moving_epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
+{
+	return libc_epoll_ctl(is_hubs(ep) ? vv__hub.poll_fd : ep, op, fd, event);
 }
 
 static int64_t sleep_time(struct vv__hub *h)
@@ -90,8 +103,9 @@ static int precise_epoll_wait(int fd, struct epoll_event *events, int n, int tim
 	struct timespec ts;
 	long r;
 
-	if (fd != vv__hub.poll_fd)
+	if (!is_hubs(fd))
 		return libc_epoll_wait(fd, events, n, timeout);
+	fd = vv__hub.poll_fd;
 	ns = timeout == 0 ? 0 : sleep_time(&vv__hub);
 	ts = (struct timespec){ns / 1000000000, ns % 1000000000};
 	r = vv__syscall(SYS_epoll_pwait2, fd, events, n, ns == VV__FOREVER ? NULL : &ts, NULL, 0);
@@ -113,6 +127,8 @@ static void rebind(void **slot, const char *name)
 		ours = precise_epoll_wait;
 	else if (!strcmp(name, "epoll_create1"))
 		ours = high_epoll_create1;
+	else if (!strcmp(name, "epoll_ctl"))
+		ours = moving_epoll_ctl;
 	if (!ours || *slot == ours)
 		return;
 	mprotect((void *)page, 8192, PROT_READ | PROT_WRITE);
@@ -158,6 +174,7 @@ static bool open_libev(void)
 	*(void **)&ev.io_stop = dlsym(lib, "ev_io_stop");
 	*(void **)&ev.set_allocator = dlsym(lib, "ev_set_allocator");
 	*(void **)&libc_epoll_wait = dlsym(RTLD_NEXT, "epoll_wait");
+	*(void **)&libc_epoll_ctl = dlsym(RTLD_NEXT, "epoll_ctl");
 	*(void **)&libc_epoll_create1 = dlsym(RTLD_NEXT, "epoll_create1");
 	if (!ev.loop_new || !ev.run || !ev.io_start || !ev.io_stop || !ev.loop_destroy)
 		return false;
@@ -202,6 +219,26 @@ void vv__poller_close(struct vv__hub *h)
 	vv__syscall(SYS_close, h->poll_fd);
 	vv__syscall(SYS_close, h->wake_fd);
 	loop = NULL;
+}
+
+/* The program wants a number that is ours. Inside. */
+void vv__poller_give_up(struct vv__hub *h, int fd)
+{
+	int moved = vv__syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, fd + 1);
+
+	if (moved < 0)
+		moved = vv__syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 3);
+	if (moved < 0)
+		return;
+	if (fd == h->poll_fd) {
+		h->poll_fd = moved;
+		return;
+	}
+	vv__poller_stop(&wake_watcher);
+	vv__poller_drop(fd);
+	h->wake_fd = moved;
+	ev_io_set(&wake_watcher, moved, EV_READ);
+	vv__poller_start(&wake_watcher);
 }
 
 void vv__poller_run(bool block)
