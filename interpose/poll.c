@@ -1,0 +1,354 @@
+/*
+ * poll, select and epoll. All of them: the real call with time-out zero; if nothing is ready, park on the set, then the
+ * real call again, which alone says what is ready. A signal handler always ends them with EINTR, SA_RESTART or not.
+ *
+ * The variants with a signal mask: what is ready counts before any signal; then the greenlet's mask is changed and from
+ * that moment on a handler that has run ends the call, also one that ran before the greenlet slept (VV__SINCE).
+ */
+#include "fdcall.h"
+
+enum { FLAGS = VV__EINTR | VV__CANCEL };
+
+/* Wakes in vain after which the kernel is left to wait: it sees events that epoll does not tell us apart. */
+enum { VAIN = 4 };
+
+struct call {
+	struct vv_greenlet *g;
+	int64_t deadline;
+	const sigset_t *mask; /* of the p-variants, or null */
+	uint64_t old_mask;
+	bool masked;
+	unsigned vain;
+};
+
+static int64_t deadline_ms(int timeout)
+{
+	return timeout < 0 ? VV__FOREVER : vv__deadline_in(timeout * 1000000ll);
+}
+
+static int64_t deadline_ts(const struct timespec *ts)
+{
+	if (!ts)
+		return VV__FOREVER;
+	if (ts->tv_sec > INT64_MAX / 4000000000)
+		return VV__FOREVER;
+	return vv__deadline_in(ts->tv_sec * 1000000000ll + ts->tv_nsec);
+}
+
+static struct timespec time_left(int64_t deadline)
+{
+	int64_t left = deadline - vv__now();
+
+	return left > 0 ? (struct timespec){left / 1000000000, left % 1000000000} : (struct timespec){0};
+}
+
+/* ---- the mask ---- */
+
+static void mask_on(struct call *c)
+{
+	uint64_t mask;
+
+	if (!c->mask || c->masked)
+		return;
+	memcpy(&mask, c->mask, sizeof(mask));
+	c->old_mask = c->g->mask;
+	c->masked = true;
+	c->g->handled = 0;
+	vv__set_mask(c->g, mask);
+}
+
+static unsigned flags_of(const struct call *c)
+{
+	return c->masked ? FLAGS | VV__SINCE : FLAGS;
+}
+
+static long finish(struct call *c, long r)
+{
+	if (c->masked)
+		vv__set_mask(c->g, c->old_mask);
+	if (r == -ECANCELED)
+		vv__cancel_now();
+	return vv__errno_return(r);
+}
+
+/* ---- poll ---- */
+
+static long poll_now(struct pollfd *fds, nfds_t n)
+{
+	struct timespec zero = {0};
+
+	return vv__syscall(SYS_ppoll, fds, (long)n, &zero, NULL, 8l);
+}
+
+/* The rest of the wait in the kernel, on a spare carrier. */
+static long poll_hopping(struct call *c, struct pollfd *fds, nfds_t n)
+{
+	struct timespec left = time_left(c->deadline);
+
+	return vv__hopped(
+	    vv__syscall(SYS_ppoll, fds, (long)n, c->deadline == VV__FOREVER ? NULL : &left, NULL, 8l));
+}
+
+static long poll_until(struct call *c, struct pollfd *fds, nfds_t n)
+{
+	long r;
+
+	while ((r = poll_now(fds, n)) == 0) {
+		if (c->deadline <= 0)
+			break;
+		mask_on(c);
+		if (c->vain++ > VAIN)
+			return poll_hopping(c, fds, n);
+		r = vv__wait_fds(fds, n, c->deadline, flags_of(c), "poll");
+		if (r == -ETIMEDOUT)
+			return 0;
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
+VV_EXPORT int poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+	struct call c = {.g = vv__me()};
+
+	if (vv__step_aside(c.g, poll) || timeout == 0)
+		return REAL(poll)(fds, n, timeout);
+	vv__cancel_point(c.g);
+	c.deadline = deadline_ms(timeout);
+	return finish(&c, poll_until(&c, fds, n));
+}
+VV_ALIAS(__poll, poll);
+
+VV_EXPORT int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
+{
+	struct call c = {.g = vv__me(), .mask = mask};
+
+	if (vv__step_aside(c.g, poll) || (timeout && !vv__timespec_valid(timeout)))
+		return REAL(ppoll)(fds, n, timeout, mask);
+	vv__cancel_point(c.g);
+	c.deadline = deadline_ts(timeout);
+	return finish(&c, poll_until(&c, fds, n));
+}
+
+VV_EXPORT int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t room)
+{
+	vv__me();
+	return room / sizeof(*fds) < n ? REAL(__poll_chk)(fds, n, timeout, room) : poll(fds, n, timeout);
+}
+
+VV_EXPORT int __ppoll_chk(
+    struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask, size_t room)
+{
+	vv__me();
+	return room / sizeof(*fds) < n ? REAL(__ppoll_chk)(fds, n, timeout, mask, room)
+				       : ppoll(fds, n, timeout, mask);
+}
+
+/* ---- select ---- */
+
+/*
+ * The program's sets are written only by the last attempt: each works on a copy. Sets may be larger than fd_set; the
+ * copies are then taken from fresh pages.
+ */
+struct sets {
+	unsigned long *in[3], *out[3]; /* null where the program gave none */
+	size_t bytes;		       /* of one set */
+	int nfds;
+	struct pollfd *fds;
+	nfds_t n;
+	void *pages;
+	size_t size;
+	unsigned long room[3 * sizeof(fd_set) / sizeof(long)];
+	struct pollfd few[16];
+};
+
+static const short set_events[3] = {POLLIN, POLLOUT, POLLPRI};
+
+static short events_of(const struct sets *s, int fd)
+{
+	short events = 0;
+
+	for (int i = 0; i < 3; i++)
+		if (s->in[i] && s->in[i][fd / 64] >> (fd % 64) & 1)
+			events |= set_events[i];
+	return events;
+}
+
+static void list(struct sets *s)
+{
+	nfds_t k = 0;
+
+	for (int fd = 0; fd < s->nfds; fd++) {
+		short events = events_of(s, fd);
+
+		if (events)
+			s->fds[k++] = (struct pollfd){.fd = fd, .events = events};
+	}
+}
+
+static int prepare(struct sets *s, int nfds, fd_set *in[3])
+{
+	char *at = (char *)s->room;
+
+	s->nfds = nfds;
+	s->bytes = (nfds + 63) / 64 * 8;
+	for (int i = 0; i < 3; i++)
+		s->in[i] = (unsigned long *)in[i];
+	for (int fd = 0; fd < nfds; fd++)
+		s->n += events_of(s, fd) != 0;
+	s->fds = s->few;
+	if (s->bytes > sizeof(fd_set) || s->n > sizeof(s->few) / sizeof(*s->few)) {
+		s->size = 3 * s->bytes + s->n * sizeof(*s->fds);
+		at = s->pages = vv__pages(s->size);
+		if (!s->pages)
+			return -ENOMEM;
+		s->fds = (struct pollfd *)(at + 3 * s->bytes);
+	}
+	for (int i = 0; i < 3; i++)
+		s->out[i] = in[i] ? (unsigned long *)(at + i * s->bytes) : NULL;
+	list(s);
+	return 0;
+}
+
+static long select_in_kernel(struct sets *s, struct timespec *left)
+{
+	for (int i = 0; i < 3; i++)
+		if (s->in[i])
+			memcpy(s->out[i], s->in[i], s->bytes);
+	return vv__syscall(SYS_pselect6, (long)s->nfds, s->out[0], s->out[1], s->out[2], left, NULL);
+}
+
+static long select_until(struct call *c, struct sets *s)
+{
+	struct timespec left = {0};
+	long r;
+
+	while ((r = select_in_kernel(s, &left)) == 0) {
+		if (c->deadline <= 0)
+			break;
+		mask_on(c);
+		if (c->vain++ > VAIN) {
+			left = time_left(c->deadline);
+			return vv__hopped(select_in_kernel(s, c->deadline == VV__FOREVER ? NULL : &left));
+		}
+		r = vv__wait_fds(s->fds, s->n, c->deadline, flags_of(c), "select");
+		if (r == -ETIMEDOUT)
+			return 0;
+		if (r < 0)
+			return r;
+		left = (struct timespec){0};
+	}
+	return r;
+}
+
+static long select_any(struct call *c, int nfds, fd_set *in[3])
+{
+	struct sets s;
+	long r;
+
+	s.n = 0;
+	s.pages = NULL;
+	r = prepare(&s, nfds, in);
+	if (r == 0)
+		r = select_until(c, &s);
+	for (int i = 0; i < 3 && r >= 0; i++)
+		if (in[i])
+			memcpy(in[i], s.out[i], s.bytes);
+	if (s.pages)
+		vv__syscall(SYS_munmap, s.pages, s.size);
+	return r;
+}
+
+VV_EXPORT int select(int nfds, fd_set *r, fd_set *w, fd_set *e, struct timeval *timeout)
+{
+	struct call c = {.g = vv__me()};
+	struct timespec ts, left;
+	long result;
+
+	if (vv__step_aside(c.g, poll) || nfds < 0 || nfds > 1 << 20 ||
+	    (timeout && (timeout->tv_sec < 0 || timeout->tv_usec < 0 || timeout->tv_usec >= 1000000)))
+		return REAL(select)(nfds, r, w, e, timeout);
+	if (timeout)
+		ts = (struct timespec){timeout->tv_sec, timeout->tv_usec * 1000};
+	vv__cancel_point(c.g);
+	c.deadline = deadline_ts(timeout ? &ts : NULL);
+	result = select_any(&c, nfds, (fd_set *[3]){r, w, e});
+	if (timeout) {
+		left = time_left(c.deadline);
+		*timeout = (struct timeval){left.tv_sec, left.tv_nsec / 1000};
+	}
+	return finish(&c, result);
+}
+VV_ALIAS(__select, select);
+
+VV_EXPORT int pselect(
+    int nfds, fd_set *r, fd_set *w, fd_set *e, const struct timespec *timeout, const sigset_t *mask)
+{
+	struct call c = {.g = vv__me(), .mask = mask};
+
+	if (vv__step_aside(c.g, poll) || nfds < 0 || nfds > 1 << 20 ||
+	    (timeout && !vv__timespec_valid(timeout)))
+		return REAL(pselect)(nfds, r, w, e, timeout, mask);
+	vv__cancel_point(c.g);
+	c.deadline = deadline_ts(timeout);
+	return finish(&c, select_any(&c, nfds, (fd_set *[3]){r, w, e}));
+}
+
+/* ---- epoll ---- */
+
+/*
+ * The program's epoll descriptor stays as it is, with all its state in the kernel. It is itself readable when it has an
+ * event: park on it, then collect with time-out zero.
+ */
+static long epoll_until(struct call *c, int ep, struct epoll_event *events, int max)
+{
+	int fd = ep;
+	long r;
+
+	while ((r = vv__syscall(SYS_epoll_pwait, (long)fd, events, (long)max, 0l, NULL, 8l)) == 0) {
+		if (c->deadline <= 0)
+			break;
+		mask_on(c);
+		r = vv__wait_fd(&fd, POLLIN, c->deadline, flags_of(c), "epoll_wait");
+		if (r < 0)
+			break;
+	}
+	if (fd != ep)
+		vv__fd_done(ep, fd);
+	return r == -ETIMEDOUT ? 0 : r;
+}
+
+VV_EXPORT int epoll_wait(int ep, struct epoll_event *events, int max, int timeout)
+{
+	struct call c = {.g = vv__me()};
+
+	if (vv__step_aside(c.g, poll) || timeout == 0)
+		return REAL(epoll_wait)(ep, events, max, timeout);
+	vv__cancel_point(c.g);
+	c.deadline = deadline_ms(timeout);
+	return finish(&c, epoll_until(&c, ep, events, max));
+}
+
+VV_EXPORT int epoll_pwait(int ep, struct epoll_event *events, int max, int timeout, const sigset_t *mask)
+{
+	struct call c = {.g = vv__me(), .mask = mask};
+
+	if (vv__step_aside(c.g, poll))
+		return REAL(epoll_pwait)(ep, events, max, timeout, mask);
+	vv__cancel_point(c.g);
+	c.deadline = timeout == 0 ? 0 : deadline_ms(timeout);
+	return finish(&c, epoll_until(&c, ep, events, max));
+}
+
+VV_EXPORT int epoll_pwait2(
+    int ep, struct epoll_event *events, int max, const struct timespec *timeout, const sigset_t *mask)
+{
+	struct call c = {.g = vv__me(), .mask = mask};
+
+	if (vv__step_aside(c.g, poll) || (timeout && !vv__timespec_valid(timeout)))
+		return REAL(epoll_pwait2)(ep, events, max, timeout, mask);
+	vv__cancel_point(c.g);
+	c.deadline = deadline_ts(timeout);
+	return finish(&c, epoll_until(&c, ep, events, max));
+}
