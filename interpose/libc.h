@@ -9,6 +9,9 @@
 #define _GNU_SOURCE
 #endif
 #undef _FORTIFY_SOURCE
+#ifndef __NO_INLINE__
+#define __NO_INLINE__ /* libc's headers define some functions inline: we define them ourselves */
+#endif
 
 #include <aio.h>
 #include <aliases.h>
