@@ -7,6 +7,7 @@
  */
 #include "hub.h"
 
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <string.h>
@@ -24,6 +25,7 @@ static struct {
 	uint64_t ticks;
 	int64_t since;	     /* when it was first seen in this stretch */
 	int64_t ready_since; /* when another was first seen ready, or 0 */
+	int64_t cpu;	     /* CPU time of its kernel thread at ready_since */
 	int heat;	     /* looks for which to stay alert */
 	int idle_looks;
 } seen;
@@ -78,6 +80,51 @@ static void hand_over(struct vv__hub *h, struct vv_greenlet *g, int64_t now)
 	vv__carrier_give(c, VV__JOB_HUB);
 }
 
+/* CPU time that kernel thread tid has used, or -1. The clock's number: linux/posix-timers.h, CPUCLOCK_PERTHREAD | SCHED. */
+static int64_t cpu_time(int tid)
+{
+	struct timespec t;
+	clockid_t clock = (clockid_t)((~(unsigned)tid << 3) | 6);
+
+	return vv__syscall(SYS_clock_gettime, clock, &t) < 0 ? -1 : t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+static char *put_decimal(char *p, int n)
+{
+	if (n >= 10)
+		p = put_decimal(p, n / 10);
+	*p++ = '0' + n % 10;
+	return p;
+}
+
+/* Is kernel thread tid on a CPU or waiting for one (and not asleep in a system call)? */
+static bool runnable(int tid)
+{
+	char path[48] = "/proc/self/task/", text[128], *p;
+	long fd, n, i;
+
+	p = put_decimal(path + strlen(path), tid);
+	memcpy(p, "/stat", sizeof "/stat");
+	fd = vv__syscall(SYS_openat, -100, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = vv__syscall(SYS_read, fd, text, sizeof text);
+	vv__syscall(SYS_close, fd);
+	for (i = n - 1; i > 0 && text[i] != ')'; i--)
+		;
+	return i > 0 && i + 2 < n && text[i + 2] == 'R';
+}
+
+/* On a busy machine a greenlet may have held the hub for long without having run: its kernel thread waits for a CPU, and
+ * another carrier would wait behind it. What counts is CPU time used, or sleep inside a system call. */
+static bool is_starved(struct vv_greenlet *g)
+{
+	int tid = g->carrier ? g->carrier->tid : 0;
+	int64_t cpu = cpu_time(tid);
+
+	return cpu >= 0 && seen.cpu >= 0 && cpu - seen.cpu < vv__config.handover_ns * 3 / 4 && runnable(tid);
+}
+
 static void look(struct vv__hub *h)
 {
 	struct vv_greenlet *g = atomic_load(&h->running);
@@ -95,10 +142,12 @@ static void look(struct vv__hub *h)
 		return;
 	seen.heat = seen.heat > 4 ? seen.heat : 4;
 	if (others_ready(h, now)) {
-		if (!seen.ready_since)
+		if (!seen.ready_since) {
 			seen.ready_since = now;
-		else if (now - seen.ready_since >= vv__config.handover_ns)
+			seen.cpu = cpu_time(g->carrier ? g->carrier->tid : 0);
+		} else if (now - seen.ready_since >= vv__config.handover_ns && !is_starved(g)) {
 			hand_over(h, g, now);
+		}
 	} else if (now - seen.since > LONE_NS) {
 		hand_over(h, g, now); /* nobody waits: but now the hub can sleep, and so can we */
 	}
