@@ -23,7 +23,8 @@ static void *other_waits(void *arg)
 	(void)arg;
 	printf("  timed %s", errno_name(pthread_mutex_timedlock(&m, &soon)));
 	struct timespec now = clock_in(CLOCK_REALTIME, 0);
-	timed_out_on_time = now.tv_sec > soon.tv_sec || (now.tv_sec == soon.tv_sec && now.tv_nsec >= soon.tv_nsec);
+	timed_out_on_time =
+	    now.tv_sec > soon.tv_sec || (now.tv_sec == soon.tv_sec && now.tv_nsec >= soon.tv_nsec);
 	printf(", past %s", errno_name(pthread_mutex_timedlock(&m, &past)));
 	printf(", bad %s", errno_name(pthread_mutex_timedlock(&m, &bad)));
 	soon = clock_in(CLOCK_MONOTONIC, 10);

@@ -1,0 +1,84 @@
+/*
+ * SO_RCVTIMEO and SO_SNDTIMEO: which calls end with EAGAIN, which give what they have; data in time is delivered.
+ */
+#include "net.h"
+
+static void set(int fd, int option, int ms)
+{
+	struct timeval tv = {ms / 1000, ms % 1000 * 1000L};
+
+	expect(setsockopt(fd, SOL_SOCKET, option, &tv, sizeof tv) == 0);
+}
+
+static void *send_late(void *arg)
+{
+	sleep_ms(20);
+	expect(write(*(int *)arg, "late", 4) == 4);
+	return NULL;
+}
+
+static void receive(const char *what, int fd[2])
+{
+	char buf[100];
+	struct iovec v = {buf, sizeof buf};
+	struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1};
+	struct mmsghdr mm = {.msg_hdr = m};
+	pthread_t t;
+
+	printf("%s\n", what);
+	set(fd[0], SO_RCVTIMEO, 30);
+	tell(read(fd[0], buf, sizeof buf));
+	tell(recv(fd[0], buf, sizeof buf, 0));
+	tell(recvfrom(fd[0], buf, sizeof buf, 0, NULL, NULL));
+	tell(readv(fd[0], &v, 1));
+	tell(recvmsg(fd[0], &m, 0));
+	tell(recvmmsg(fd[0], &mm, 1, 0, NULL));
+	expect(write(fd[1], "half", 4) == 4);
+	tell(recv(fd[0], buf, 8, MSG_WAITALL));
+	set(fd[0], SO_RCVTIMEO, 10000);
+	t = start(send_late, &fd[1]);
+	tell(read(fd[0], buf, sizeof buf));
+	join(t);
+	set(fd[0], SO_RCVTIMEO, 0);
+	t = start(send_late, &fd[1]);
+	tell(read(fd[0], buf, sizeof buf));
+	join(t);
+}
+
+static void transmit(const char *what, int fd[2])
+{
+	static char big[1 << 20];
+	int small = 4096;
+	ssize_t n, total = 0;
+
+	printf("%s\n", what);
+	setsockopt(fd[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+	setsockopt(fd[1], SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+	set(fd[0], SO_SNDTIMEO, 30);
+	while ((n = send(fd[0], big, sizeof big, 0)) > 0)
+		total += n; /* the first gives what went out, then nothing does */
+	printf(
+	    "partial first: %d, then %s\n", total > 0 && total < (ssize_t)sizeof big * 10, errno_name(errno));
+	tell(write(fd[0], big, 1 << 19));
+}
+
+int main(void)
+{
+	struct sockaddr_in at;
+	int fd[2], l;
+
+	tcp_pair(fd);
+	receive("tcp", fd);
+	transmit("tcp", fd);
+	unix_pair(SOCK_STREAM, fd);
+	receive("unix stream", fd);
+	transmit("unix stream", fd);
+	unix_pair(SOCK_DGRAM, fd);
+	set(fd[0], SO_RCVTIMEO, 20);
+	tell(read(fd[0], &l, 4));
+	l = listener(&at, 1);
+	set(l, SO_RCVTIMEO, 20);
+	tell(accept(l, NULL, NULL));
+	tell(accept4(l, NULL, NULL, SOCK_CLOEXEC));
+	return 0;
+}
