@@ -418,8 +418,6 @@ bool vv__fd_is_ours(int fd)
 {
 	struct fd *f;
 
-	if (fd == vv__config.report_fd && fd > 2)
-		return true;
 	if (!atomic_load_explicit(&vv__started, memory_order_relaxed))
 		return is_report(fd);
 	f = look(fd);

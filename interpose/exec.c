@@ -8,6 +8,8 @@
  */
 #include "process.h"
 
+#include "fdinfo.h"
+
 #include <spawn.h>
 
 #define PRELOAD "LD_PRELOAD="
@@ -306,6 +308,7 @@ EXEC_LIST(execle, execve(path, argv, env), char **env = va_arg(ap, char **))
 		int r;                                                                                       \
                                                                                                              \
 		vv__me();                                                                                    \
+		vv__fdinfo_shared();                                                                         \
 		e = vv__exec_env(env);                                                                       \
 		r = REAL(name)(pid, path, actions, attributes, argv, e.env);                                 \
 		vv__exec_env_free(&e);                                                                       \

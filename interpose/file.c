@@ -4,6 +4,7 @@
  */
 #include "file.h"
 
+#include "fdinfo.h"
 #include "hop.h"
 
 #include <sys/file.h>
@@ -36,16 +37,23 @@ static mode_t mode_of(int flags, va_list ap)
 	return flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE ? va_arg(ap, mode_t) : 0;
 }
 
+static int opened(int fd, int flags)
+{
+	if (fd >= 0)
+		vv__fdinfo_born(fd, VV__FD_UNKNOWN, flags & O_NONBLOCK ? VV__FD_NONBLOCK : 0);
+	return fd;
+}
+
 static int open_at(int dir, const char *path, int flags, mode_t mode)
 {
 	int fd;
 
 	if (vv__step_aside(vv__me(), file) || !vv__open_blocks(dir, path, flags))
-		return REAL(openat)(dir, path, flags, mode);
+		return opened(REAL(openat)(dir, path, flags, mode), flags);
 	vv__hop();
 	fd = REAL(openat)(dir, path, flags, mode);
 	vv__hop_back();
-	return fd;
+	return opened(fd, flags);
 }
 
 VV_EXPORT int open(const char *path, int flags, ...)

@@ -6,6 +6,7 @@
  */
 #include "process.h"
 
+#include "fdinfo.h"
 #include "hop.h"
 #include "stdio.h"
 
@@ -23,6 +24,7 @@ static void before_fork(void)
 {
 	uint64_t all = ~0ull;
 
+	vv__fdinfo_shared();
 	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &vv__me()->fork_mask, sizeof(all));
 }
 
@@ -156,6 +158,7 @@ static struct lent lend_environ(void)
 {
 	struct lent l = {environ, vv__exec_env(environ)};
 
+	vv__fdinfo_shared();
 	if (l.e.copy)
 		environ = l.e.env;
 	return l;
@@ -247,7 +250,7 @@ VV_EXPORT int pclose(FILE *f)
 	bool direct = vv__step_aside(vv__me(), process);
 	int r;
 
-	vv__fd_closing(fileno(f));
+	vv__fd_forget(fileno(f));
 	if (!direct)
 		vv__hop();
 	r = REAL(pclose)(f);
@@ -271,7 +274,8 @@ VV_ALIAS(_Exit, _exit);
 VV_EXPORT int login_tty(int fd)
 {
 	vv__me();
-	vv__fd_closing_range(0, 2);
-	vv__fd_closing(fd);
+	for (int i = 0; i <= 2; i++)
+		vv__fd_forget(i);
+	vv__fd_forget(fd);
 	return REAL(login_tty)(fd);
 }

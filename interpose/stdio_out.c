@@ -5,6 +5,7 @@
  */
 #include "stdio.h"
 
+#include "fdinfo.h"
 #include "file.h"
 #include "hop.h"
 
@@ -282,7 +283,7 @@ VV_EXPORT int fclose(FILE *f)
 	int fd = vv__stream_fd(f);
 
 	if (fd >= 0)
-		vv__fd_closing(fd);
+		vv__fd_forget(fd);
 	if (vv__step_aside(g, stdio) || (nothing_to_flush(f, true) && !vv__stream_is_process(f)))
 		return REAL(fclose)(f);
 	VV__STREAM_CALL(
@@ -315,7 +316,7 @@ VV_EXPORT FILE *freopen(const char *path, const char *mode, FILE *f)
 	FILE *result;
 
 	if (fd >= 0)
-		vv__fd_closing(fd);
+		vv__fd_forget(fd);
 	if (vv__step_aside(g, stdio))
 		return REAL(freopen)(path, mode, f);
 	vv__hop();
