@@ -286,7 +286,8 @@ void vv__pin(void);
 struct vv__hooks {
 	int (*pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 	int (*pthread_join)(pthread_t, void **);
-	int (*thread_atexit)(void (*)(void *), void *, void *); /* __cxa_thread_atexit_impl */
+	int (*key_create)(pthread_key_t *, void (*)(void *));
+	int (*setspecific)(pthread_key_t, const void *);
 	void (*run_handlers)(struct vv_greenlet *);  /* run kept signal handlers (program code) */
 	bool (*deliverable)(struct vv_greenlet *);   /* has g a kept signal that it does not block? */
 	void (*hub_signals)(struct vv__hub *);	     /* hub: hand out kept process signals */

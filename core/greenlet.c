@@ -569,6 +569,11 @@ static void foreign_ends(void *greenlet)
 	vv__slab_put(&records, greenlet);
 }
 
+/* A key of glibc's, not a thread_local destructor: registering one allocates, and other keys' destructors that call us
+ * later would adopt the thread a second time for good. A low key's value is inside the thread control block. */
+static pthread_key_t foreign_key;
+static bool foreign_key_made;
+
 /* A kernel thread that libc made for itself, or the program behind our back: it keeps its kernel thread. */
 static struct vv_greenlet *adopt_foreign(void)
 {
@@ -586,8 +591,8 @@ static struct vv_greenlet *adopt_foreign(void)
 	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &g->mask, sizeof g->mask);
 	vv__self = g;
 	list_add(g);
-	if (vv__hooks.thread_atexit)
-		vv__hooks.thread_atexit(foreign_ends, g, NULL);
+	if (foreign_key_made)
+		vv__hooks.setspecific(foreign_key, g);
 	return g;
 }
 
@@ -610,6 +615,7 @@ void vv__core_init(const struct vv__hooks *hooks)
 {
 	vv__hooks = *hooks;
 	vv__context_init();
+	foreign_key_made = hooks->key_create && hooks->key_create(&foreign_key, foreign_ends) == 0;
 }
 
 /* ---- fork ---- */

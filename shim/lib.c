@@ -44,7 +44,8 @@ void vv__shim_start(void)
 	vv__fork_start();
 	hooks.pthread_create = REAL(pthread_create);
 	hooks.pthread_join = REAL(pthread_join);
-	hooks.thread_atexit = REAL(__cxa_thread_atexit_impl);
+	hooks.key_create = REAL(pthread_key_create);
+	hooks.setspecific = pthread_setspecific;
 	vv__core_init(&hooks);
 }
 
