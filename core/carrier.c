@@ -266,10 +266,6 @@ void vv__rejoin(struct vv_greenlet *g)
 		g->hog = false;
 	c->post = g;
 	g->holds = true; /* when it is resumed */
-	if (g->away) {
-		g->away = false;
-		atomic_fetch_sub(&g->hub->away, 1);
-	}
 	bool hog = g->hog;
 	g->hog = false; /* this resume must be the hub's */
 	vv__context_switch(&g->ctx, &c->idle);

@@ -79,6 +79,10 @@ static void drain_inbox(struct vv__hub *h)
 	}
 	for (g = oldest; g; g = next) {
 		next = g->next;
+		if (g->away) {
+			g->away = false;
+			atomic_fetch_sub(&h->away, 1);
+		}
 		vv__push(h, g);
 	}
 }
@@ -318,7 +322,7 @@ static void set_idle_mask(struct vv__hub *h)
 		vv__set_kernel_mask(h->carrier, h->idle_mask);
 }
 
-static int report_blocked(struct vv_greenlet *g, void *unused)
+static int report_waiter(struct vv_greenlet *g, void *unused)
 {
 	if (atomic_load(&g->state) == VV__PARKED)
 		vv__log("  greenlet %lu%s%s: waits for %s", g->id, g->name[0] ? " " : "", g->name,
@@ -326,25 +330,32 @@ static int report_blocked(struct vv_greenlet *g, void *unused)
 	return 0;
 }
 
-/* Nothing that we know of can ever wake anybody. Said once; a program may wait for a signal on purpose. */
-static void check_blocked(struct vv__hub *h)
+/* Nothing that we know of can ever wake anybody. */
+static bool is_blocked(struct vv__hub *h)
 {
-	if (h->blocked_reported || h->heap.n || h->fd_waits || atomic_load(&h->away) || vv__config.quiet)
-		return;
-	if (vv__hooks.may_be_signalled() || atomic_load(&vv__live) == 0)
-		return;
+	return !h->blocked_reported && !vv__config.quiet && !h->head && !h->heap.n && !h->fd_waits &&
+	    !atomic_load(&h->away) && !atomic_load(&h->inbox) && !vv__hooks.may_be_signalled();
+}
+
+/* Said once, and only when it has lasted: a program may wait for a signal on purpose. */
+static void report_blocked(struct vv__hub *h)
+{
 	h->blocked_reported = true;
 	vv__log("would block forever: every greenlet waits for another");
-	vv__each(report_blocked, NULL);
+	vv__each(report_waiter, NULL);
 }
 
 static void sleep_until_event(struct vv__hub *h)
 {
+	bool blocked = is_blocked(h);
+
 	set_idle_mask(h);
-	check_blocked(h);
+	h->doubt = blocked;
 	atomic_store(&h->sleeping, 1);
 	vv__poller_run(!atomic_load(&h->inbox) && !atomic_load(&h->signals));
 	atomic_store(&h->sleeping, 0);
+	if (blocked && !h->doubt && is_blocked(h))
+		report_blocked(h);
 	if (vv__unlikely(atomic_load(&vv__monitor_deep)))
 		vv__monitor_wake();
 }

@@ -48,6 +48,7 @@ struct vv__hub {
 	uint32_t pool_n;
 	uint64_t idle_mask; /* signals that every greenlet blocks */
 	_Atomic int masks_dirty;
+	bool doubt;            /* asleep with nothing to wait for: set false when that has lasted */
 	bool blocked_reported;
 	struct vv_greenlet self; /* the hub's own pseudo greenlet */
 };

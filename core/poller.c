@@ -87,12 +87,14 @@ static int moving_epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
 	return libc_epoll_ctl(is_hubs(ep) ? vv__hub.poll_fd : ep, op, fd, event);
 }
 
+enum { DOUBT_NS = 1000000000 };
+
 static int64_t sleep_time(struct vv__hub *h)
 {
 	int64_t earliest = vv__heap_earliest(&h->heap), now;
 
 	if (earliest == VV__FOREVER)
-		return VV__FOREVER;
+		return h->doubt ? DOUBT_NS : VV__FOREVER;
 	now = vv__now();
 	return earliest <= now ? 0 : earliest - now;
 }
@@ -112,6 +114,8 @@ static int precise_epoll_wait(int fd, struct epoll_event *events, int n, int tim
 	if (r == -ENOSYS)
 		r = vv__syscall(SYS_epoll_pwait, fd, events, n,
 		    ns == VV__FOREVER ? -1 : (ns + 999999) / 1000000, NULL, 0);
+	if (r == 0 && ns == DOUBT_NS)
+		vv__hub.doubt = false;
 	if (r >= 0)
 		return r;
 	errno = -r;
