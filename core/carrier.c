@@ -183,6 +183,14 @@ static void *carrier_main(void *carrier)
 	return NULL;
 }
 
+static void note_carrier(void)
+{
+	uint64_t n = vv__count(carriers) + 1;
+
+	if (n > atomic_load_explicit(&vv__stats.carriers_peak, memory_order_relaxed))
+		atomic_store_explicit(&vv__stats.carriers_peak, n, memory_order_relaxed);
+}
+
 /* A new spare carrier. In program code or on the monitor: allocates. */
 struct vv__carrier *vv__carrier_new(void)
 {
@@ -207,7 +215,7 @@ struct vv__carrier *vv__carrier_new(void)
 		vv__slab_put(&carriers, c);
 		return NULL;
 	}
-	vv__count(carriers);
+	note_carrier();
 	push_spare(c);
 	return c;
 }

@@ -34,6 +34,7 @@ void vv__fork_child(void)
 	vv__parking_forget();
 	vv__fd_forget_all();
 	vv__carriers_forget();
+	memset(&vv__stats, 0, sizeof vv__stats);
 	vv__monitor_forget();
 	become_main(g);
 	vv__greenlets_forget(g);

@@ -596,7 +596,8 @@ static struct vv_greenlet *adopt_foreign(void)
 	return g;
 }
 
-extern void vv__shim_start(void);
+/* The shim's: reads the configuration, calls vv__core_init. A program of the core alone has none. */
+extern void vv__shim_start(void) __attribute__((weak));
 
 struct vv_greenlet *vv__adopt(void)
 {
@@ -604,7 +605,8 @@ struct vv_greenlet *vv__adopt(void)
 
 	if (main_record.id == 0) {
 		g = adopt_main();
-		vv__shim_start();
+		if (vv__shim_start)
+			vv__shim_start();
 		return g;
 	}
 	g = adopt_foreign();

@@ -223,7 +223,7 @@ void vv__exec_env_free(struct vv__exec_env *e)
                                                                                                              \
 		vv__me();                                                                                    \
 		env_ = vv__exec_env(env);                                                                    \
-		vv__stats_report();                                                                          \
+		vv__stats_report_exec();                                                                     \
 		r_ = call;                                                                                   \
 		vv__exec_env_free(&env_);                                                                    \
 		return r_;                                                                                   \

@@ -55,8 +55,10 @@ bool vv__may_be_signalled(void);
 
 /* False: the programs that this one starts are not to be patched (--follow=none). */
 extern bool vv__follow;
-/* Prints the summary of --stats. Call before the process image goes away other than by exit: _exit, exec. */
+/* Print the summary of --stats. Call before the process ends other than by exit; the second before exec, which tells
+ * nothing of a program that made no thread. */
 void vv__stats_report(void);
+void vv__stats_report_exec(void);
 
 /* Deadline of a relative or absolute time; past or zero means now. */
 int64_t vv__deadline_in(int64_t ns);
