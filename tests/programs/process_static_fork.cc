@@ -21,14 +21,12 @@ struct Early {
 	{
 		int before = in_thread(1);
 
+		int status = 0;
+
 		forked = fork();
-		std::printf("constructor: %d %d\n", before, in_thread(2));
-		std::fflush(stdout);
-		if (forked) {
-			int status;
+		if (forked)
 			waitpid(forked, &status, 0);
-			std::printf("child: %d\n", WEXITSTATUS(status));
-		}
+		std::printf("constructor: %d %d, child: %d\n", before, in_thread(2), WEXITSTATUS(status));
 	}
 };
 

@@ -115,17 +115,20 @@ static void group(void)
 
 static void stops(void)
 {
-	pid_t pid = fork();
-	int status;
+	int status, go[2];
+	pid_t pid;
 
+	expect(!pipe(go));
+	pid = fork();
 	if (pid == 0) {
 		raise(SIGSTOP);
-		_exit(22);
+		_exit(read(go[0], &status, 1) == 1 ? 22 : 1);
 	}
 	expect(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
 	printf("stopped by %s\n", sigabbrev_np(WSTOPSIG(status)));
 	kill(pid, SIGCONT);
 	expect(waitpid(pid, &status, WCONTINUED) == pid && WIFCONTINUED(status));
+	expect(write(go[1], "g", 1) == 1);
 	expect(waitpid(pid, &status, 0) == pid);
 	printf("then %d\n", WEXITSTATUS(status));
 	pid = fork();
