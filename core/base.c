@@ -84,8 +84,8 @@ void vv__lock(_Atomic int *lock)
 	for (int spins = 0;; spins++) {
 		int seen = atomic_load_explicit(lock, memory_order_relaxed);
 
-		if (seen != mine && atomic_compare_exchange_weak_explicit(lock, &seen, mine, memory_order_acquire,
-		                        memory_order_relaxed))
+		if (seen != mine && atomic_compare_exchange_weak_explicit(
+					lock, &seen, mine, memory_order_acquire, memory_order_relaxed))
 			return;
 		pause_a_little(spins);
 	}

@@ -239,17 +239,17 @@ int vv__carrier_reserve(void)
 
 /* The kernel thread on which the program started: it has an idle stack, but no thread control block for it, and borrows
  * the hub's; the idle loop does not look at it. */
-struct vv__carrier *vv__carrier_first(void)
+struct vv__carrier *vv__carrier_first(struct vv_greenlet *main)
 {
 	char *stack = vv__pages(IDLE_STACK);
-	uint64_t mask = 0;
 
 	if (!stack)
 		vv__die("out of memory for the first carrier");
 	vv__context_make(&first.idle, stack + IDLE_STACK, vv__hub.self.ctx.tp, idle_first, &first);
-	first.tid = vv__syscall(SYS_gettid);
-	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &mask, sizeof mask);
-	first.mask = mask;
+	first.tid = main->tid;
+	if (main == vv__self)
+		vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &main->mask, sizeof main->mask);
+	first.mask = main->mask;
 	return &first;
 }
 

@@ -12,8 +12,10 @@ static void become_main(struct vv_greenlet *g)
 {
 	g->tid = vv__syscall(SYS_gettid);
 	g->thread = pthread_self();
-	g->native = 0;
+	if (g->foreign || !g->hopped) /* else vv__hop_back is still to come */
+		g->native = 0;
 	g->owned = 0;
+	g->foreign = false;
 	g->hopped = g->away = g->hog = g->holds = g->fresh = false;
 	g->inside = 0;
 	g->wait = NULL;

@@ -334,7 +334,7 @@ static int report_waiter(struct vv_greenlet *g, void *unused)
 static bool is_blocked(struct vv__hub *h)
 {
 	return !h->blocked_reported && !vv__config.quiet && !h->head && !h->heap.n && !h->fd_waits &&
-	    !atomic_load(&h->away) && !atomic_load(&h->inbox) && !vv__hooks.may_be_signalled();
+	       !atomic_load(&h->away) && !atomic_load(&h->inbox) && !vv__hooks.may_be_signalled();
 }
 
 /* Said once, and only when it has lasted: a program may wait for a signal on purpose. */
@@ -412,11 +412,31 @@ static void leave_rseq(void)
 		*(volatile int *)(area + CPU_ID) = UNINITIALIZED;
 }
 
-/* Called by the first pthread_create, in program code: it may allocate. */
-int vv__hub_start(struct vv_greenlet *g)
+/* The program's own kernel thread becomes the first carrier. If a thread that is not ours makes the first greenlet, main
+ * counts as handed over, and a carrier of its own takes the hub. */
+static int hand_out(struct vv__hub *h, struct vv_greenlet *g)
 {
-	struct vv__hub *h = &vv__hub;
-	int saved = errno, r;
+	struct vv_greenlet *main = vv__main_greenlet();
+
+	main->carrier = vv__carrier_first(main);
+	if (g == main) {
+		leave_rseq();
+		h->carrier = main->carrier;
+		atomic_store(&h->running, main);
+		return 0;
+	}
+	if (vv__carrier_reserve() < 0)
+		return -EAGAIN;
+	main->away = true;
+	atomic_store(&h->away, 1);
+	h->carrier = vv__carrier_take(true);
+	vv__carrier_give(h->carrier, VV__JOB_HUB);
+	return 0;
+}
+
+static int start(struct vv__hub *h, struct vv_greenlet *g)
+{
+	int r;
 
 	h->self.is_hub = h->self.holds = true;
 	h->self.inside = h->self.native = 1;
@@ -427,16 +447,28 @@ int vv__hub_start(struct vv_greenlet *g)
 	r = vv__poller_open(h);
 	if (r == 0)
 		r = vv__shell_start(&h->self, NULL, hub_shell, h);
-	if (r == 0) {
-		vv__shell_await(&h->self);
-		h->ctx = h->self.ctx;
-		h->carrier = g->carrier = vv__carrier_first();
-		g->mask = g->carrier->mask;
-		leave_rseq();
-		atomic_store(&h->running, g);
-		atomic_store(&vv__started, 1);
+	if (r < 0)
+		return r;
+	vv__shell_await(&h->self);
+	h->ctx = h->self.ctx;
+	r = hand_out(h, g);
+	if (r == 0)
 		r = vv__monitor_start();
-	}
+	if (r == 0)
+		atomic_store(&vv__started, 1);
+	return r;
+}
+
+/* Called by the first pthread_create, in program code: it may allocate. */
+int vv__hub_start(struct vv_greenlet *g)
+{
+	static _Atomic int starting;
+	int saved = errno, r = 0;
+
+	vv__lock(&starting);
+	if (!atomic_load(&vv__started))
+		r = start(&vv__hub, g);
+	vv__unlock(&starting);
 	errno = saved;
 	return r;
 }

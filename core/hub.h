@@ -94,7 +94,7 @@ void vv__fd_forget_all(void);
 void vv__unqueue_fds(struct vv__wait *w);
 
 /* carrier.c */
-struct vv__carrier *vv__carrier_first(void);
+struct vv__carrier *vv__carrier_first(struct vv_greenlet *main);
 struct vv__carrier *vv__carrier_take(bool reserved);
 void vv__carrier_give(struct vv__carrier *c, void *job);
 int vv__carrier_reserve(void);

@@ -9,8 +9,8 @@
 #include "hub.h"
 
 #include <dlfcn.h>
-#include <fcntl.h>
 #include <elf.h>
+#include <fcntl.h>
 #include <link.h>
 #include <poll.h>
 #include <string.h>
@@ -32,7 +32,8 @@ static struct {
 static struct ev_loop *loop;
 static ev_io wake_watcher;
 static bool creating;
-static int known_fd; /* what libev takes the epoll descriptor's number to be: vv__hub.poll_fd, unless that has moved */
+static int
+    known_fd; /* what libev takes the epoll descriptor's number to be: vv__hub.poll_fd, unless that has moved */
 
 /* ---- libev's memory ---- */
 

@@ -104,6 +104,11 @@ static int interruption(struct vv_greenlet *g, struct vv__wait *w, unsigned flag
 	return unqueue(w) ? -EINTR : 0;
 }
 
+static bool is_called(struct vv_greenlet *g, unsigned flags)
+{
+	return vv__has_signals(g) || (flags & VV__CANCEL && vv__cancel_pending(g));
+}
+
 /* Returns 0 woken, -ETIMEDOUT, -EINTR, -ECANCELED. May return without the hub (see vv__regain). */
 int vv__wait_sleep(struct vv_greenlet *g, struct vv__wait *w, unsigned flags)
 {
@@ -117,11 +122,10 @@ int vv__wait_sleep(struct vv_greenlet *g, struct vv__wait *w, unsigned flags)
 		if (r < 0)
 			return r;
 		atomic_store(&g->state, VV__PARKED);
-		if (atomic_load(&w->state) != VV__QUEUED) {
-			stay(g);
-			break;
-		}
-		vv__suspend(g);
+		if (atomic_load(&w->state) != VV__QUEUED || is_called(g, flags))
+			stay(g); /* it came before we said that we sleep */
+		else
+			vv__suspend(g);
 		if (atomic_load(&w->state) != VV__QUEUED)
 			break;
 	}
