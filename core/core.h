@@ -26,6 +26,7 @@
 #define VV__FOREVER INT64_MAX
 #define vv__likely(x) __builtin_expect(!!(x), 1)
 #define vv__unlikely(x) __builtin_expect(!!(x), 0)
+#define vv__slow __attribute__((noinline, cold)) /* keeps its frame and code out of the caller's */
 
 struct vv_greenlet;
 struct vv__hub;
@@ -374,7 +375,36 @@ void vv__log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void vv__die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 /* Raw system call: no errno, no interposition. */
-long vv__syscall(long number, ...);
+#define vv__syscall(...) vv__syscall_pick(__VA_ARGS__, 0, 0, 0, 0, 0, 0)
+#define vv__syscall_pick(n, a, b, c, d, e, f, ...)                                                           \
+	vv__syscall6(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+
+static inline long vv__syscall6(long number, long a, long b, long c, long d, long e, long f)
+{
+#ifdef __x86_64__
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long result;
+
+	__asm__ volatile("syscall"
+	    : "=a"(result)
+	    : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+	    : "rcx", "r11", "memory");
+	return result;
+#else
+	register long x8 __asm__("x8") = number;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = e;
+	register long x5 __asm__("x5") = f;
+
+	__asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+	return x0;
+#endif
+}
 
 /* Memory that never comes from malloc. Records of one size, recycled; safe from every thread. */
 struct vv__slab {

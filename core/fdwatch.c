@@ -2,8 +2,8 @@
  * The descriptor table: for every descriptor that was ever waited for, one persistent watcher per direction and the
  * queue of waits. Touched inside the hub only.
  *
- * A watcher stays started when a wait ends: the next wait on a keep-alive connection costs no epoll_ctl. An event
- * that nobody waits for stops it. Events are level-triggered and wake one waiter per direction: if that one leaves
+ * A watcher stays started when a wait ends: the next wait on a keep-alive connection costs no epoll_ctl. Events
+ * that nobody waits for stop it: not the first, which usually means that a greenlet was woken but has not run yet. Events are level-triggered and wake one waiter per direction: if that one leaves
  * something, the next turn of the loop wakes the next.
  *
  * A descriptor that is closed under a wait: as in the kernel the wait goes on for the old file. The table keeps a
@@ -25,9 +25,11 @@ struct fd {
 	uint32_t refs; /* of a private duplicate: calls that still use it */
 	bool seen;     /* watchers are initialised */
 	bool dropped;  /* not in the kernel's set: the next start must add it anew */
+	uint8_t unclaimed; /* events in a row that nobody waited for */
 	bool private;  /* a duplicate of ours */
 };
 
+enum { TOLERATED = 3 };
 enum { CHUNK = 256, CHUNKS = (1 << 21) / CHUNK };
 static struct fd **chunks;
 
@@ -129,7 +131,7 @@ static void on_event(struct ev_loop *l, ev_io *watcher, int revents)
 {
 	struct fd *f = watcher->data;
 
-	if (!wake_first(f, watcher->events & EV_READ ? POLLIN : POLLOUT))
+	if (!wake_first(f, watcher->events & EV_READ ? POLLIN : POLLOUT) && ++f->unclaimed > TOLERATED)
 		vv__poller_stop(watcher);
 }
 
@@ -157,6 +159,7 @@ static int add(struct vv__fd_node *n)
 	if (!f->seen || f->dropped)
 		set_watchers(f, n->fd);
 	enqueue(f, n);
+	f->unclaimed = 0;
 	if (!(n->events & POLLOUT) || n->events & POLLIN)
 		if (!ev_is_active(&f->in))
 			vv__poller_start(&f->in);
