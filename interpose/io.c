@@ -31,7 +31,7 @@ static long pwritev2_raw(int fd, const struct iovec *iov, int n, int64_t at, int
 }
 
 /* An attempt has said that the descriptor is not what its record says. True if we know better now. */
-static bool learn(struct vv__fdcall *c)
+static vv__slow bool learn(struct vv__fdcall *c)
 {
 	unsigned before = c->kind;
 
@@ -42,7 +42,7 @@ static bool learn(struct vv__fdcall *c)
 /* ---- reading ---- */
 
 /* The poll that comes before says nothing about a descriptor that is not open for reading: RWF_NOWAIT's error does. */
-static long read_polled(struct vv__fdcall *c, const struct iovec *iov, int n, int flags)
+static vv__slow long read_polled(struct vv__fdcall *c, const struct iovec *iov, int n, int flags)
 {
 	long r;
 
@@ -80,7 +80,8 @@ static long read_learning(struct vv__fdcall *c, const struct iovec *iov, int n, 
 }
 
 /* RWF_NOWAIT has nothing for this file: the real call, in place if it cannot take long. */
-static long read_slowly(struct vv__fdcall *c, long why, const struct iovec *iov, int n, int64_t at, int flags)
+static vv__slow long read_slowly(
+    struct vv__fdcall *c, long why, const struct iovec *iov, int n, int64_t at, int flags)
 {
 	if (why == -EOPNOTSUPP && c->kind == VV__FD_DISK)
 		c->kind = vv__fdinfo_classify_file(c->original);
@@ -93,7 +94,7 @@ static long read_slowly(struct vv__fdcall *c, long why, const struct iovec *iov,
  * A regular file. The page cache may hold only the beginning of what is wanted, where a plain read would go on: so a
  * short result is followed by another attempt, and what that cannot get without the disk is read on a spare carrier.
  */
-static long read_file_rest(struct vv__fdcall *c, struct vv__iovec *v, int64_t at, int flags)
+static vv__slow long read_file_rest(struct vv__fdcall *c, struct vv__iovec *v, int64_t at, int flags)
 {
 	long done = 0, r = 0;
 
@@ -112,7 +113,8 @@ static long read_file_rest(struct vv__fdcall *c, struct vv__iovec *v, int64_t at
 }
 
 /* The same from the beginning, where r is what the first attempt gave. */
-static long read_file(struct vv__fdcall *c, long r, const struct iovec *iov, int n, int64_t at, int flags)
+static vv__slow long read_file(
+    struct vv__fdcall *c, long r, const struct iovec *iov, int n, int64_t at, int flags)
 {
 	struct vv__iovec v;
 	long more;
@@ -259,7 +261,7 @@ VV_ALIAS(preadv64v2, preadv2);
  */
 static _Atomic bool huge_counts;
 
-static long write_counter(struct vv__fdcall *c, const struct iovec *iov, int n, int flags)
+static vv__slow long write_counter(struct vv__fdcall *c, const struct iovec *iov, int n, int flags)
 {
 	uint64_t count = 0;
 
@@ -272,7 +274,7 @@ static long write_counter(struct vv__fdcall *c, const struct iovec *iov, int n, 
 	return vv__hopped(pwritev2_raw(c->fd, iov, n, CURRENT, flags));
 }
 
-static long write_polled(struct vv__fdcall *c, const struct iovec *iov, int n, int flags)
+static vv__slow long write_polled(struct vv__fdcall *c, const struct iovec *iov, int n, int flags)
 {
 	bool ready = vv__poll_now(c->fd, POLLOUT);
 	long r;
@@ -324,7 +326,7 @@ static long write_learning(struct vv__fdcall *c, const struct iovec *iov, int n,
 }
 
 /* A blocking write to a pipe or a stream goes on until all is written. */
-static long write_rest(struct vv__fdcall *c, long done, const struct iovec *iov, int n, int flags)
+static vv__slow long write_rest(struct vv__fdcall *c, long done, const struct iovec *iov, int n, int flags)
 {
 	struct vv__iovec v;
 	long r;

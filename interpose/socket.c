@@ -249,7 +249,7 @@ static inline void note_short(struct vv__fdcall *c, long got, size_t wanted, int
  * MSG_WAITALL on TCP: go on until all is there, the peer has closed or something ends the wait. An error that arrives
  * after a part has been received belongs to the next call: it is looked for before an attempt would take it.
  */
-static long receive_all(
+static vv__slow long receive_all(
     struct vv__fdcall *c, char *buf, size_t len, int flags, struct sockaddr *addr, socklen_t *alen)
 {
 	size_t done = 0;
@@ -372,7 +372,7 @@ static inline long would_block(struct vv__fdcall *c, long r)
 
 /* Send the rest of a stream. What stops it after `done` bytes belongs to the next call, so errors are looked for, not
  * taken. */
-static long send_rest(struct vv__fdcall *c, const char *buf, size_t len, int flags)
+static vv__slow long send_rest(struct vv__fdcall *c, const char *buf, size_t len, int flags)
 {
 	size_t done = 0;
 	long r;
@@ -423,7 +423,7 @@ static bool is_partial(struct vv__fdcall *c, long sent, size_t len)
  * A datagram that does not fit, once more after poll has said that there is room, waits for something that poll does
  * not see (the queue of a Unix peer that was not connected to): the second failure hops.
  */
-static bool hopeless(struct vv__fdcall *c, unsigned *failures)
+static vv__slow bool hopeless(struct vv__fdcall *c, unsigned *failures)
 {
 	return c->kind != VV__FD_TCP && (*failures)++ && !vv__fd_nonblocking(c->fd);
 }
