@@ -57,7 +57,7 @@ SUITES += test-symbols test-shim test-docs test-install test-warnings
 .PHONY: $(SUITES) objects
 test:
 	scripts/deps build test
-	$(MAKE) all
+	$(MAKE) -s all
 	@tests/all $(SUITES)
 
 test-symbols: $(B)/libvervet.so
@@ -84,7 +84,7 @@ objects: $(LIB_OBJ) $(TOOL_OBJ)
 
 demo:
 	scripts/deps build demo
-	$(MAKE) all
+	$(MAKE) -s all
 	@scripts/demo
 
 bench: all
