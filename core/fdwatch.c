@@ -382,6 +382,15 @@ void vv__fd_closing_range(unsigned first, unsigned last)
 	}
 }
 
+/* The kernel says so: when the number is waited for again it may be another file. */
+void vv__fd_not_open(int fd)
+{
+	struct fd *f = look(fd);
+
+	if (f)
+		f->dropped = true;
+}
+
 void vv__fd_forget_all(void)
 {
 	for (unsigned c = 0; chunks && c < CHUNKS; c++)

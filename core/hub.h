@@ -91,6 +91,7 @@ void vv__poller_give_up(struct vv__hub *h, int fd);
 
 /* fdwatch.c */
 void vv__fd_forget_all(void);
+void vv__fd_not_open(int fd);
 void vv__unqueue_fds(struct vv__wait *w);
 
 /* carrier.c */

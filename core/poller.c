@@ -83,9 +83,18 @@ static bool is_hubs(int fd)
 	return fd == known_fd && (creating || vv__is_hub(vv__me()));
 }
 
+/* A descriptor that was closed behind our back would end libev in an assertion; as one that cannot be polled it is
+ * ready at once, and whoever waits for it learns EBADF from the call. */
 static int moving_epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
 {
-	return libc_epoll_ctl(is_hubs(ep) ? vv__hub.poll_fd : ep, op, fd, event);
+	bool ours = is_hubs(ep);
+	int r = libc_epoll_ctl(ours ? vv__hub.poll_fd : ep, op, fd, event);
+
+	if (r < 0 && ours && errno == EBADF) {
+		vv__fd_not_open(fd);
+		errno = EPERM;
+	}
+	return r;
 }
 
 enum { DOUBT_NS = 1000000000 };
