@@ -133,12 +133,13 @@ static int real_lock(pthread_mutex_t *m, const struct request *q)
 
 static int lock_private(struct vv_greenlet *g, pthread_mutex_t *m, int kind, const struct request *q)
 {
-	int r = attempt(g, m, kind);
+	int r;
 
-	if (r != EBUSY)
-		return r;
 	if (vv__direct(g) && !(kind & (VV__INHERIT | VV__ROBUST)))
 		return real_lock(m, q);
+	r = attempt(g, m, kind);
+	if (r != EBUSY)
+		return r;
 	if (!q->time)
 		return lock_parked(g, m, VV__FOREVER);
 	r = check_time(kind, q->time);
@@ -162,11 +163,19 @@ static bool got(int r)
 	return r == 0 || r == EOWNERDEAD;
 }
 
+/* libc keeps priorities that such a mutex raised in the thread control block: not for the next thread to find. */
+static void note_priority(struct vv_greenlet *g, pthread_mutex_t *m)
+{
+	if (vv__mutex_kind(m) & VV__PROTECT)
+		g->pooled = false;
+}
+
 static int lock_owned(struct vv_greenlet *g, pthread_mutex_t *m, const struct request *q)
 {
 	struct vv__ownership o;
 	int r;
 
+	note_priority(g, m);
 	vv__own(g, &o);
 	r = real_lock(m, q);
 	vv__disown(g, &o, got(r));
@@ -229,6 +238,7 @@ VV_EXPORT int pthread_mutex_trylock(pthread_mutex_t *m)
 			inherit(g, m);
 		return r;
 	}
+	note_priority(g, m);
 	vv__own(g, &o);
 	r = REAL(pthread_mutex_trylock)(m);
 	vv__disown(g, &o, got(r));

@@ -1,0 +1,110 @@
+/*
+ * What the torture programs share: random choices from a seed that is printed first and can be given again, threads
+ * with a generator each, and a check that names what was broken. Plain blocking programs: they know nothing of Vervet.
+ *
+ *   PROGRAM [SEED [OPERATIONS]]
+ */
+#ifndef TORTURE_H
+#define TORTURE_H
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MAX_THREADS = 24 };
+
+struct dice {
+	uint64_t state;
+};
+
+static uint64_t seed;
+static long operations = 300;
+static int threads;
+
+#define insist(condition)                                                                                    \
+	do {                                                                                                 \
+		if (!(condition)) {                                                                          \
+			fprintf(stderr, "seed %lu: %s:%d: not so: %s\n", seed, __FILE__, __LINE__, #condition); \
+			_exit(99);                                                                           \
+		}                                                                                            \
+	} while (0)
+
+/* splitmix64 */
+static inline uint64_t roll(struct dice *d)
+{
+	uint64_t z = d->state += 0x9e3779b97f4a7c15;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+	z = (z ^ z >> 27) * 0x94d049bb133111eb;
+	return z ^ z >> 31;
+}
+
+/* 0 to n - 1 */
+static inline unsigned pick(struct dice *d, unsigned n)
+{
+	return roll(d) % n;
+}
+
+static inline struct timespec in_us(clockid_t clock, long us)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	ts.tv_nsec += us % 1000000 * 1000;
+	ts.tv_sec += us / 1000000 + ts.tv_nsec / 1000000000;
+	ts.tv_nsec %= 1000000000;
+	return ts;
+}
+
+/* Something that takes time, of a random kind: nothing, computing, giving way, sleeping. */
+static inline void dawdle(struct dice *d)
+{
+	switch (pick(d, 16)) {
+	case 0:
+		usleep(pick(d, 200));
+		break;
+	case 1:
+	case 2:
+		sched_yield();
+		break;
+	case 3:
+		for (volatile unsigned n = pick(d, 20000); n > 0; n--)
+			;
+		break;
+	}
+}
+
+static inline void begin(int argc, char **argv)
+{
+	seed = argc > 1 ? strtoull(argv[1], NULL, 0) : (uint64_t)time(NULL) * 1000 + getpid();
+	if (argc > 2)
+		operations = atol(argv[2]);
+	struct dice d = {seed};
+	threads = 2 + pick(&d, MAX_THREADS - 2);
+	printf("seed %lu, %d threads\n", seed, threads);
+	fflush(stdout);
+	alarm(60);
+}
+
+/* Run fn(dice) on that many threads, each with dice of its own, and wait for all. */
+static inline void run_all(int n, void *(*fn)(void *))
+{
+	static struct dice dice[MAX_THREADS];
+	pthread_t t[MAX_THREADS];
+
+	for (int i = 0; i < n; i++) {
+		dice[i].state = seed * 31 + i;
+		insist(pthread_create(&t[i], NULL, fn, &dice[i]) == 0);
+	}
+	for (int i = 0; i < n; i++)
+		insist(pthread_join(t[i], NULL) == 0);
+}
+
+#endif
