@@ -191,27 +191,38 @@ static void note_carrier(void)
 		atomic_store_explicit(&vv__stats.carriers_peak, n, memory_order_relaxed);
 }
 
+/* A kernel thread of ours, all signals blocked. The program's thread-local data may need more than our usual stack. */
+int vv__thread_start(void *(*fn)(void *), void *arg)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	sigset_t all;
+	int r = pthread_attr_init(&attr);
+
+	if (r)
+		return -r;
+	sigfillset(&all);
+	pthread_attr_setstacksize(&attr, CARRIER_STACK);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setsigmask_np(&attr, &all);
+	r = vv__hooks.pthread_create(&thread, &attr, fn, arg);
+	for (size_t size = 4 * CARRIER_STACK; r == EINVAL && size < 1ul << 32; size *= 4) {
+		pthread_attr_setstacksize(&attr, size);
+		r = vv__hooks.pthread_create(&thread, &attr, fn, arg);
+	}
+	pthread_attr_destroy(&attr);
+	return -r;
+}
+
 /* A new spare carrier. In program code or on the monitor: allocates. */
 struct vv__carrier *vv__carrier_new(void)
 {
 	struct vv__carrier *c = vv__slab_get(&carriers);
-	pthread_attr_t attr;
-	pthread_t thread;
-	sigset_t all;
-	int r = ENOMEM;
 
 	if (!c)
 		return NULL;
 	c->mask = ~0ul;
-	sigfillset(&all);
-	if (pthread_attr_init(&attr) == 0) {
-		pthread_attr_setstacksize(&attr, CARRIER_STACK);
-		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-		pthread_attr_setsigmask_np(&attr, &all);
-		r = vv__hooks.pthread_create(&thread, &attr, carrier_main, c);
-		pthread_attr_destroy(&attr);
-	}
-	if (r != 0) {
+	if (vv__thread_start(carrier_main, c) < 0) {
 		vv__slab_put(&carriers, c);
 		return NULL;
 	}

@@ -319,7 +319,7 @@ void vv__fd_done(int original, int fd)
 /* Move the waits on fd to a private duplicate of the same file. */
 static void keep_for_waiters(struct fd *f, int fd)
 {
-	int copy = vv__hub_fd(vv__syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 0));
+	int copy = vv__hub_dup(fd);
 	struct fd *to = copy < 0 ? NULL : get(copy);
 	struct vv__fd_node *n;
 
@@ -400,21 +400,36 @@ void vv__fd_forget_all(void)
 
 /* ---- descriptors of our own ---- */
 
+/*
+ * A duplicate of ours under a number that the program will hardly use: beyond its soft limit where the hard one allows
+ * (the limit is raised for the moment), so that even a program that opens all it can finds the numbers it expects.
+ * Not too high: the kernel's table of descriptors, and what fork copies, is as long as the highest.
+ */
+int vv__hub_dup(int fd)
+{
+	enum { ROOM = 64, HIGH = 4096 };
+	struct rlimit limit = {0, 0}, raised;
+	long base, r;
+
+	vv__syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit);
+	raised = (struct rlimit){limit.rlim_cur + ROOM, limit.rlim_max};
+	if (limit.rlim_cur > HIGH)
+		return vv__syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, HIGH);
+	if (raised.rlim_cur > limit.rlim_max) {
+		base = limit.rlim_cur > 2 * ROOM ? limit.rlim_cur - ROOM : 3;
+		return vv__syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, base);
+	}
+	vv__syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &raised, NULL);
+	r = vv__syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, limit.rlim_cur);
+	vv__syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &limit, NULL);
+	return r;
+}
+
 /* Move fd to a high number with close-on-exec, out of the way of the program's. Returns the new number. */
 int vv__hub_fd(int fd)
 {
-	enum { ROOM = 64, HIGHEST = 1 << 20 };
-	struct rlimit limit;
-	long high;
+	int high = fd < 0 ? fd : vv__hub_dup(fd);
 
-	if (fd < 0)
-		return fd;
-	vv__syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit);
-	if (limit.rlim_cur > HIGHEST)
-		limit.rlim_cur = HIGHEST;
-	if (limit.rlim_cur <= 2 * ROOM)
-		return fd;
-	high = vv__syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, limit.rlim_cur - ROOM);
 	if (high < 0)
 		return fd;
 	vv__syscall(SYS_close, fd);
@@ -470,7 +485,7 @@ static void give_up(int fd)
 	struct fd *f = look(fd);
 
 	if (is_report(fd))
-		vv__config.report_fd = vv__syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, fd + 1);
+		vv__config.report_fd = vv__hub_dup(fd);
 	else if (fd == vv__hub.poll_fd || fd == vv__hub.wake_fd)
 		vv__poller_give_up(&vv__hub, fd);
 	else if (f && f->private)

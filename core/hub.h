@@ -72,6 +72,7 @@ void vv__regain(struct vv_greenlet *g);
 int vv__deadline_arm(struct vv__wait *w);
 void vv__deadline_disarm(struct vv__wait *w);
 int vv__hub_fd(int fd);
+int vv__hub_dup(int fd);
 
 /* wait.c */
 struct vv__wait *vv__wait_begin(struct vv_greenlet *g, uint8_t kind, int64_t deadline, const char *what);
@@ -99,6 +100,7 @@ struct vv__carrier *vv__carrier_first(struct vv_greenlet *main);
 struct vv__carrier *vv__carrier_take(bool reserved);
 void vv__carrier_give(struct vv__carrier *c, void *job);
 int vv__carrier_reserve(void);
+int vv__thread_start(void *(*fn)(void *), void *arg);
 struct vv__carrier *vv__carrier_new(void);
 void vv__carrier_put_back(struct vv__carrier *c);
 void vv__carriers_forget(void);

@@ -191,23 +191,7 @@ static void *monitor(void *unused)
 
 int vv__monitor_start(void)
 {
-	pthread_attr_t attr;
-	pthread_t thread;
-	sigset_t all;
-	int r;
-
-	if (!vv__config.handover_ns)
-		return 0;
-	sigfillset(&all);
-	r = pthread_attr_init(&attr);
-	if (r)
-		return -r;
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, 256 * 1024);
-	pthread_attr_setsigmask_np(&attr, &all);
-	r = vv__hooks.pthread_create(&thread, &attr, monitor, NULL);
-	pthread_attr_destroy(&attr);
-	return -r;
+	return vv__config.handover_ns ? vv__thread_start(monitor, NULL) : 0;
 }
 
 void vv__monitor_forget(void)

@@ -10,7 +10,6 @@
 
 #include <dlfcn.h>
 #include <elf.h>
-#include <fcntl.h>
 #include <link.h>
 #include <poll.h>
 #include <string.h>
@@ -238,10 +237,8 @@ void vv__poller_close(struct vv__hub *h)
 /* The program wants a number that is ours. Inside. */
 void vv__poller_give_up(struct vv__hub *h, int fd)
 {
-	int moved = vv__syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, fd + 1);
+	int moved = vv__hub_dup(fd);
 
-	if (moved < 0)
-		moved = vv__syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 3);
 	if (moved < 0)
 		return;
 	if (fd == h->poll_fd) {
