@@ -109,5 +109,5 @@ clean:
 
 # symbols.def and its like are no C: clang-format would take them apart.
 format:
-	clang-format -i $(wildcard core/*.[ch] interpose/*.[ch] shim/*.[ch] tests/*/*.[ch])
+	clang-format -i $(wildcard core/*.[ch] interpose/*.[ch] shim/*.[ch] tests/*/*.[ch] scripts/*.c)
 	scripts/coverage

@@ -71,7 +71,6 @@ bool vv__try_enter(struct vv_greenlet *g);
 void vv__regain(struct vv_greenlet *g);
 int vv__deadline_arm(struct vv__wait *w);
 void vv__deadline_disarm(struct vv__wait *w);
-int vv__hub_fd(int fd);
 int vv__hub_dup(int fd);
 
 /* wait.c */

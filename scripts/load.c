@@ -9,8 +9,8 @@
  * asked for when the time is up is still waited for. Prints "name value" lines; status 1 if any answer was wrong.
  */
 #include <arpa/inet.h>
-#include <netinet/tcp.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,7 +21,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SLOW_STEP_MS = 15, SLOW_PIECE = 4096, GRACE_S = 20, CONNECT_S = 10, LATENCIES = 1 << 20 };
+enum {
+	SLOW_STEP_MS = 15,
+	SLOW_PIECE = 4096,
+	WHOLE = 65536,
+	GRACE_S = 20,
+	CONNECT_S = 10,
+	LATENCIES = 1 << 20
+};
 
 struct file {
 	const char *name;
@@ -31,7 +38,7 @@ struct file {
 
 struct client {
 	int fd;
-	bool slow, idle;
+	bool slow;
 	const struct file *file;
 	unsigned turn;
 	char request[512], head[2048];
@@ -97,8 +104,8 @@ static void ask(struct client *c)
 		return;
 	}
 	c->file = c->slow ? &files[file_count - 1] : &files[c->turn++ % file_count];
-	c->to_send = (size_t)snprintf(c->request, sizeof(c->request), "GET /%s HTTP/1.1\r\nHost: localhost\r\n\r\n",
-	    c->file->name);
+	c->to_send = (size_t)snprintf(
+	    c->request, sizeof(c->request), "GET /%s HTTP/1.1\r\nHost: localhost\r\n\r\n", c->file->name);
 	c->sent = c->head_len = c->body = 0;
 	c->in_body = false;
 	c->asked_ns = now();
@@ -122,7 +129,8 @@ static bool good_head(struct client *c)
 {
 	const char *length = strcasestr(c->head, "\r\nContent-Length:");
 
-	return !strncmp(c->head, "HTTP/1.1 200 ", 13) && length && strtoul(length + 17, NULL, 10) == c->file->size;
+	return !strncmp(c->head, "HTTP/1.1 200 ", 13) && length &&
+	       strtoul(length + 17, NULL, 10) == c->file->size;
 }
 
 static bool take_body(struct client *c, const char *data, size_t n)
@@ -157,7 +165,7 @@ static const char *take(struct client *c, const char *data, size_t n)
 /* One step of a client: at most `piece` bytes out or in. Returns false if it has to wait. */
 static bool step(struct client *c, size_t piece)
 {
-	static char buf[65536];
+	static char buf[WHOLE];
 	static const int on = 1;
 	ssize_t n;
 	const char *bad;
@@ -168,7 +176,8 @@ static bool step(struct client *c, size_t piece)
 		c->sent += n > 0 ? (size_t)n : 0;
 	} else {
 		n = recv(c->fd, buf, piece, MSG_DONTWAIT);
-		setsockopt(c->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on)); /* head and body come in two packets */
+		setsockopt(c->fd, IPPROTO_TCP, TCP_QUICKACK, &on,
+		    sizeof(on)); /* head and body come in two packets */
 		bad = n > 0 ? take(c, buf, (size_t)n) : n == 0 ? "connection closed" : NULL;
 		if (bad) {
 			fail(c, bad);
@@ -223,7 +232,7 @@ static void serve_events(void)
 	for (int i = 0; i < n; i++) {
 		struct client *c = events[i].data.ptr;
 
-		while (c->fd >= 0 && step(c, 65536))
+		while (c->fd >= 0 && step(c, WHOLE))
 			;
 	}
 }
@@ -241,43 +250,47 @@ static void report(double seconds, long in_time)
 	    in_time ? latency_ms[in_time / 2] : 0, in_time ? latency_ms[in_time * 99 / 100] : 0);
 }
 
+/* Everybody asks at once; then until the last answer, or until the time for that is up. Returns the answers in time. */
+static long drive(struct client *clients, unsigned n)
+{
+	long in_time = -1;
+
+	for (unsigned i = 0; i < n; i++) {
+		ask(&clients[i]);
+		while (!clients[i].slow && clients[i].fd >= 0 && step(&clients[i], WHOLE))
+			;
+	}
+	while (running && now() < end_ns + GRACE_S * 1000000000ll) {
+		serve_events();
+		step_slow(clients, n);
+		if (in_time < 0 && now() >= end_ns)
+			in_time = done_busy;
+	}
+	for (unsigned i = 0; i < n; i++)
+		if (clients[i].fd >= 0)
+			fail(&clients[i], "no answer");
+	return in_time < 0 ? done_busy : in_time;
+}
+
 int main(int argc, char **argv)
 {
-	unsigned busy, slow;
+	unsigned busy, all;
 	struct client *clients;
-	int64_t start;
-	long in_time = -1;
 
 	if (argc < 6)
 		return fputs("usage: load PORT SECONDS BUSY SLOW FILE...\n", stderr), 2;
 	busy = (unsigned)atoi(argv[3]);
-	slow = (unsigned)atoi(argv[4]);
+	all = busy + (unsigned)atoi(argv[4]);
 	file_count = (unsigned)argc - 5;
 	files = calloc(file_count, sizeof(*files));
-	clients = calloc(busy + slow, sizeof(*clients));
+	clients = calloc(all, sizeof(*clients));
 	latency_ms = calloc(LATENCIES, sizeof(*latency_ms));
 	poller = epoll_create1(0);
 	for (unsigned i = 0; i < file_count; i++)
 		load_file(&files[i], argv[5 + i]);
-	for (unsigned i = 0; i < busy + slow; i++)
+	for (unsigned i = 0; i < all; i++)
 		connect_client(&clients[i], atoi(argv[1]), i >= busy);
-	start = now();
-	end_ns = start + (int64_t)(atof(argv[2]) * 1e9);
-	for (unsigned i = 0; i < busy + slow; i++) {
-		ask(&clients[i]);
-		if (!clients[i].slow)
-			while (clients[i].fd >= 0 && step(&clients[i], 65536))
-				;
-	}
-	while (running && now() < end_ns + GRACE_S * 1000000000ll) {
-		serve_events();
-		step_slow(clients, busy + slow);
-		if (in_time < 0 && now() >= end_ns)
-			in_time = done_busy;
-	}
-	for (unsigned i = 0; i < busy + slow; i++)
-		if (clients[i].fd >= 0)
-			fail(&clients[i], "no answer");
-	report(atof(argv[2]), in_time < 0 ? done_busy : in_time);
+	end_ns = now() + (int64_t)(atof(argv[2]) * 1e9);
+	report(atof(argv[2]), drive(clients, all));
 	return wrong != 0;
 }

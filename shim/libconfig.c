@@ -97,29 +97,43 @@ static bool open_report(const struct vv__settings *s)
 	return fd >= 0 || !s->report;
 }
 
+/* Drop the entries that begin with prefix and of which gone says so. */
+static void drop_matching(char **env, const char *prefix, bool (*gone)(char *entry))
+{
+	for (char **p = env; *p;) {
+		if (!strncmp(*p, prefix, strlen(prefix)) && gone(*p))
+			drop(p);
+		else
+			p++;
+	}
+}
+
+static struct vv__settings settings;
+
+static bool unread(char *entry)
+{
+	return !read_entry(&settings, entry);
+}
+
+static bool always(char *entry)
+{
+	return true;
+}
+
 void vv__config_read(void)
 {
 	char **env = environment();
-	struct vv__settings s;
 
-	vv__settings_default(&s);
-	apply(&s);
+	vv__settings_default(&settings);
+	apply(&settings);
 	if (getauxval(AT_SECURE))
 		return;
-	for (char **p = env; *p;) {
-		if (!strncmp(*p, VV__VARIABLE, sizeof(VV__VARIABLE) - 1) && !read_entry(&s, *p))
-			drop(p);
-		else
-			p++;
+	drop_matching(env, VV__VARIABLE, unread);
+	apply(&settings);
+	if (!open_report(&settings)) {
+		vv__log("%s: cannot be opened, reports go to standard error", settings.report);
+		drop_matching(env, VV__VARIABLE "REPORT=", always);
 	}
-	apply(&s);
-	if (!open_report(&s))
-		vv__log("%s: cannot be opened, reports go to standard error", s.report);
-	for (char **p = env; !s.follow && *p;) {
-		if (!strncmp(*p, "LD_PRELOAD=", 11) && strip_preload(*p))
-			drop(p);
-		else
-			p++;
-	}
-	vv__exec_start(env);
+	if (!settings.follow)
+		drop_matching(env, "LD_PRELOAD=", strip_preload);
 }

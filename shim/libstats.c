@@ -17,7 +17,8 @@ void vv__stats_report(void)
 
 	if (!vv__config.stats)
 		return;
-	vv__log("%s[%d]: greenlets %lu (peak %lu), switches %lu, parks %lu, hops %lu, hand-overs %lu, carriers at peak "
+	vv__log("%s[%d]: greenlets %lu (peak %lu), switches %lu, parks %lu, hops %lu, hand-overs %lu, "
+		"carriers at peak "
 		"%lu, shells %lu (recycled %lu), longest stall %ld us",
 	    program_invocation_short_name, getpid(), STAT(created), STAT(peak), STAT(switches), STAT(parks),
 	    STAT(hops), STAT(handovers), carriers(), STAT(shells), STAT(recycled), stall_us);

@@ -63,35 +63,42 @@ static int executable(const char *path)
 	return 0;
 }
 
+/* The first executable file of that name in PATH. Returns 0, or the errno that execvp would end with. */
+static int search_path(const char *name, char path[PATH_MAX])
+{
+	const char *dir = getenv("PATH"), *end;
+	int error, worst = ENOENT;
+
+	if (!dir)
+		dir = "/bin:/usr/bin";
+	for (;; dir = end + 1) {
+		end = strchrnul(dir, ':');
+		error = ENOENT;
+		if (snprintf(path, PATH_MAX, "%.*s%s%s", (int)(end - dir), dir, end > dir ? "/" : "", name) <
+		    PATH_MAX)
+			error = executable(path);
+		if (!error)
+			return 0;
+		if (error != ENOENT && error != ENOTDIR)
+			worst = error;
+		if (!*end)
+			return worst;
+	}
+}
+
 int find_program(const char *name, char path[PATH_MAX])
 {
-	const char *dirs = getenv("PATH"), *end;
-	int error, found = *name ? ENOENT : 0;
+	int error;
 
-	if (!*name)
-		return refuse_errno("''", ENOENT);
-	if (!dirs)
-		dirs = "/bin:/usr/bin";
-	if (strchr(name, '/')) {
+	if (!strchr(name, '/')) {
+		error = *name ? search_path(name, path) : ENOENT;
+	} else if (strlen(name) >= PATH_MAX) {
+		error = ENAMETOOLONG;
+	} else {
 		error = executable(name);
-		if (error || strlen(name) >= PATH_MAX)
-			return refuse_errno(name, error ? error : ENAMETOOLONG);
 		strcpy(path, name);
-		return 0;
 	}
-	for (;; dirs = end + 1) {
-		end = strchrnul(dirs, ':');
-		if (snprintf(path, PATH_MAX, "%.*s%s%s", (int)(end - dirs), dirs, end > dirs ? "/" : "",
-			name) < PATH_MAX) {
-			error = executable(path);
-			if (!error)
-				return 0;
-			if (error != ENOENT && error != ENOTDIR)
-				found = error;
-		}
-		if (!*end)
-			return refuse_errno(name, found);
-	}
+	return error ? refuse_errno(*name ? name : "''", error) : 0;
 }
 
 /* The interpreter that line (the first of a script, after #!) names: null if there is none that the kernel takes. */
