@@ -306,6 +306,9 @@ static inline bool vv__has_signals(struct vv_greenlet *g)
 
 void vv__core_init(const struct vv__hooks *hooks);
 
+/* The program wants every key there is: it gets ours too. Foreign threads that end later leave their records behind. */
+bool vv__give_up_key(pthread_key_t *key);
+
 /*
  * Make a thread greenlet that will call fn(arg), and put it on the run queue. attr as for pthread_create.
  * Returns 0 with *out set, or a positive error number as pthread_create would (EAGAIN, EINVAL, EPERM).

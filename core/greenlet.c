@@ -613,6 +613,15 @@ struct vv_greenlet *vv__adopt(void)
 	return g;
 }
 
+bool vv__give_up_key(pthread_key_t *key)
+{
+	bool made = __atomic_exchange_n(&foreign_key_made, false, __ATOMIC_SEQ_CST);
+
+	if (made)
+		*key = foreign_key;
+	return made;
+}
+
 void vv__core_init(const struct vv__hooks *hooks)
 {
 	vv__hooks = *hooks;

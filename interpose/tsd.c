@@ -23,10 +23,15 @@ static void note_key(unsigned key)
 /* The key is not yet known to anybody who could set a value. */
 VV_EXPORT int pthread_key_create(pthread_key_t *key, void (*destroy)(void *))
 {
+	pthread_key_t ours;
 	int r;
 
 	vv__real_need();
 	r = REAL(pthread_key_create)(key, destroy);
+	if (r == EAGAIN && vv__give_up_key(&ours)) {
+		REAL(pthread_key_delete)(ours);
+		r = REAL(pthread_key_create)(key, destroy);
+	}
 	if (r == 0) {
 		__atomic_store_n(&destructors[*key], destroy, __ATOMIC_RELEASE);
 		note_key(*key);

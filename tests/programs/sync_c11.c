@@ -66,7 +66,7 @@ static int waits(void *arg)
 	expect(tss_set(key, &one) == thrd_success && tss_get(key) == &one);
 	mtx_lock(&m);
 	ready++;
-	cnd_signal(&c);
+	cnd_broadcast(&c);
 	while (turns == 0)
 		cnd_wait(&c, &m);
 	turns--;
