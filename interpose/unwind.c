@@ -1,0 +1,36 @@
+/*
+ * once.c has a clean-up that exceptions run, and so refers to two functions of libgcc_s. Linked, that library would be
+ * loaded into every program; but whenever an unwinder calls us it is there already. These two pass the call on.
+ */
+#include "interpose.h"
+
+#include <unwind.h>
+
+static void *libgcc(const char *name)
+{
+	void *lib = dlopen("libgcc_s.so.1", RTLD_NOW | RTLD_NOLOAD);
+	void *f = dlsym(lib ? lib : RTLD_DEFAULT, name);
+
+	if (!f)
+		vv__die("an exception passes, but libgcc_s is not loaded");
+	return f;
+}
+
+void _Unwind_Resume(struct _Unwind_Exception *exception)
+{
+	void (*resume)(struct _Unwind_Exception *) = (__typeof__(resume))libgcc("_Unwind_Resume");
+
+	resume(exception);
+	__builtin_unreachable();
+}
+
+_Unwind_Reason_Code __gcc_personality_v0(int version, _Unwind_Action actions, _Unwind_Exception_Class exception_class,
+    struct _Unwind_Exception *exception, struct _Unwind_Context *context);
+
+_Unwind_Reason_Code __gcc_personality_v0(int version, _Unwind_Action actions, _Unwind_Exception_Class exception_class,
+    struct _Unwind_Exception *exception, struct _Unwind_Context *context)
+{
+	__typeof__(&__gcc_personality_v0) personality = (__typeof__(personality))libgcc("__gcc_personality_v0");
+
+	return personality(version, actions, exception_class, exception, context);
+}
