@@ -88,7 +88,7 @@ demo:
 	@scripts/demo
 
 bench: all
-	@for b in scripts/bench-*; do $$b || exit 1; done
+	@for b in $(filter-out %.c,$(wildcard scripts/bench/*)); do echo "== $$b"; $$b || exit 1; done
 
 # ---- the rest ----
 
@@ -109,5 +109,5 @@ clean:
 
 # symbols.def and its like are no C: clang-format would take them apart.
 format:
-	clang-format -i $(wildcard core/*.[ch] interpose/*.[ch] shim/*.[ch] tests/*/*.[ch] scripts/*.c)
+	clang-format -i $(wildcard core/*.[ch] interpose/*.[ch] shim/*.[ch] tests/*/*.[ch] scripts/*.c scripts/*/*.c)
 	scripts/coverage
