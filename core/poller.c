@@ -82,17 +82,18 @@ static bool is_hubs(int fd)
 	return fd == known_fd && (creating || vv__is_hub(vv__me()));
 }
 
-/* A descriptor that was closed behind our back would end libev in an assertion; as one that cannot be polled it is
- * ready at once, and whoever waits for it learns EBADF from the call. */
+/* A descriptor that was closed behind our back would end libev in an assertion, as would an epoll descriptor of the
+ * program's that holds too many others; as one that cannot be polled it is ready at once, and whoever waits for it
+ * learns EBADF from the call, or hops. */
 static int moving_epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
 {
 	bool ours = is_hubs(ep);
 	int r = libc_epoll_ctl(ours ? vv__hub.poll_fd : ep, op, fd, event);
 
-	if (r < 0 && ours && errno == EBADF) {
+	if (r < 0 && ours && errno == EBADF)
 		vv__fd_not_open(fd);
+	if (r < 0 && ours && (errno == EBADF || errno == ELOOP || errno == EINVAL))
 		errno = EPERM;
-	}
 	return r;
 }
 
