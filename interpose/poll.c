@@ -10,7 +10,7 @@
 enum { FLAGS = VV__EINTR | VV__CANCEL };
 
 /* Wakes in vain after which the kernel is left to wait: it sees events that epoll does not tell us apart. */
-enum { VAIN = 4 };
+enum { VAIN = 4, MANY_VAIN = 100 };
 
 struct call {
 	struct vv_greenlet *g;
@@ -297,9 +297,18 @@ VV_EXPORT int pselect(
 
 /* ---- epoll ---- */
 
+static long epoll_hopping(struct call *c, int fd, struct epoll_event *events, int max)
+{
+	int64_t left = c->deadline - vv__now();
+	long ms = c->deadline == VV__FOREVER ? -1 : left <= 0 ? 0 : (left + 999999) / 1000000;
+
+	return vv__hopped(vv__syscall(SYS_epoll_pwait, fd, events, max, ms, NULL, 8));
+}
+
 /*
  * The program's epoll descriptor stays as it is, with all its state in the kernel. It is itself readable when it has an
- * event: park on it, then collect with time-out zero.
+ * event: park on it, then collect with time-out zero. The kernel allows only so many epoll descriptors in one another:
+ * one that the hub's cannot take in is waited for on a spare carrier.
  */
 static long epoll_until(struct call *c, int ep, struct epoll_event *events, int max)
 {
@@ -310,6 +319,10 @@ static long epoll_until(struct call *c, int ep, struct epoll_event *events, int 
 		if (c->deadline <= 0)
 			break;
 		mask_on(c);
+		if (c->vain++ > MANY_VAIN) {
+			r = epoll_hopping(c, fd, events, max);
+			break;
+		}
 		r = vv__wait_fd(&fd, POLLIN, c->deadline, flags_of(c), "epoll_wait");
 		if (r < 0)
 			break;
