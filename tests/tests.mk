@@ -13,8 +13,7 @@ $(CORE_SUITES): $(B)/tests/core/%: $(B)/tests/core/%.o $(CORE_OBJ)
 $(B)/tests/core/%.o: CFLAGS += -O1 -frounding-math -fno-stack-protector
 
 test-core: $(CORE_SUITES)
-	@for t in $^; do timeout 120 $$t --quiet || { echo "$$t failed"; exit 1; }; done
-	@echo "core suites: $(words $^) passed"
+	@tests/core/run $^
 
 # The other CPU's context switch, if its compiler and emulator are here.
 ARM_CC := $(shell command -v aarch64-linux-gnu-gcc)
