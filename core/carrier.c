@@ -51,6 +51,38 @@ void vv__set_mask(struct vv_greenlet *g, uint64_t mask)
 	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, &kernel, NULL, sizeof kernel);
 }
 
+/*
+ * Alternate signal stacks. A carrier that somebody has left must lose that one's: two kernel threads with one stack, or a
+ * handler on the stack on which another is parked, would write over frames in use.
+ */
+_Atomic int vv__alt_stacks;
+
+void vv__note_alt_stack(struct vv_greenlet *g, const stack_t *stack)
+{
+	static const stack_t none;
+
+	g->alt_stack = stack->ss_flags & SS_DISABLE ? none : *stack;
+	if (g->carrier)
+		g->carrier->alt_stack = g->alt_stack;
+	atomic_store(&vv__alt_stacks, 1);
+}
+
+void vv__give_alt_stack(struct vv__carrier *c, struct vv_greenlet *g)
+{
+	static const stack_t none;
+	const stack_t *want = g ? &g->alt_stack : &none, disable = {.ss_flags = SS_DISABLE};
+
+	if (want->ss_sp == c->alt_stack.ss_sp && want->ss_size == c->alt_stack.ss_size)
+		return;
+	c->alt_stack = *want;
+	vv__syscall(SYS_sigaltstack, want->ss_size ? want : &disable, NULL);
+}
+
+bool vv__on_alt_stack(struct vv_greenlet *g)
+{
+	return (uintptr_t)__builtin_frame_address(0) - (uintptr_t)g->alt_stack.ss_sp < g->alt_stack.ss_size;
+}
+
 /* ---- the spare list ---- */
 
 static void push_spare(struct vv__carrier *c)
@@ -141,9 +173,11 @@ static void become_spare(struct vv__carrier *c)
 {
 	if (c->mask != ~0ul)
 		vv__set_kernel_mask(c, ~0ul);
+	vv__give_alt_stack(c, NULL);
 	if (c->post)
 		publish(c);
-	push_spare(c);
+	if (!c->spoiled)
+		push_spare(c);
 }
 
 static void idle(struct vv__carrier *c)
@@ -156,10 +190,14 @@ static void idle(struct vv__carrier *c)
 			vv__context_switch(&c->idle, &vv__hub.ctx);
 		} else {
 			g = job;
+			if (vv__unlikely(atomic_load_explicit(&vv__alt_stacks, memory_order_relaxed)))
+				vv__give_alt_stack(c, g);
 			vv__set_kernel_mask(c, g->mask);
 			vv__context_switch(&c->idle, &g->ctx);
 		}
 		become_spare(c);
+		if (c->spoiled)
+			return;
 	}
 }
 
@@ -261,6 +299,7 @@ struct vv__carrier *vv__carrier_first(struct vv_greenlet *main)
 	if (main == vv__self)
 		vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &main->mask, sizeof main->mask);
 	first.mask = main->mask;
+	first.alt_stack = main->alt_stack;
 	return &first;
 }
 
@@ -284,6 +323,8 @@ void vv__rejoin(struct vv_greenlet *g)
 	if (g->hog && vv__now() - g->stretch_start < SHORT_STRETCH_NS)
 		g->hog = false;
 	c->post = g;
+	if (vv__unlikely(vv__on_alt_stack(g)))
+		vv__set_kernel_mask(c, ~0ul);
 	g->holds = true; /* when it is resumed */
 	bool hog = g->hog;
 	g->hog = false; /* this resume must be the hub's */
@@ -296,6 +337,8 @@ void vv__hop(void)
 	struct vv_greenlet *g = vv__me();
 	struct vv__hub *h = g->hub;
 
+	if (!g->native)
+		g->hop_frame = (uintptr_t)__builtin_frame_address(0);
 	if (vv__direct(g) || vv__carrier_reserve() < 0) {
 		g->native++;
 		return;
@@ -309,6 +352,7 @@ void vv__hop(void)
 	atomic_fetch_add(&h->away, 1);
 	g->holds = false;
 	h->hop = g;
+	h->leave_alt_stack = true;
 	vv__context_switch(&g->ctx, &h->ctx);
 	g->inside = 0; /* on the spare carrier */
 	if (vv__has_signals(g))
@@ -332,7 +376,20 @@ void vv__hop_back(void)
 
 void vv__pin(void)
 {
+	struct vv_greenlet *g = vv__me();
+
 	vv__hop();
+	g->pinned = true;
+	g->hop_frame = UINTPTR_MAX; /* no jump ends it */
+	if (g->carrier && g->carrier != &first)
+		g->carrier->spoiled = true;
+}
+
+int vv__hub_tid(void)
+{
+	struct vv__carrier *c = vv__hub.carrier;
+
+	return c ? c->tid : vv__syscall(SYS_gettid);
 }
 
 int vv__carrier_tid(struct vv_greenlet *g)

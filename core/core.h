@@ -81,6 +81,7 @@ struct vv__wait {
 	int64_t deadline;	      /* VV__FOREVER: none */
 	uint32_t heap_index;	      /* place in the hub's heap + 1; 0: not there */
 	uint64_t order;		      /* ties between equal deadlines */
+	uintptr_t frame;	      /* stack pointer where it began */
 	_Atomic uint8_t state;
 	uint8_t kind;
 	const char *what;	   /* in words, for reports: "mutex", "read" ... */
@@ -109,8 +110,10 @@ struct vv_greenlet {
 	bool fresh;		     /* never resumed yet */
 	bool away;		     /* handed over or hopping: counted in hub->away */
 	bool unwound;		     /* ended by pthread_exit or cancellation: its shell is not used again */
+	bool pinned;		     /* native for good */
 	bool pooled;		     /* its shell has the usual size and may be used again */
 	uint8_t native;		     /* > 0: pinned to its kernel thread; blocking calls are the real ones */
+	uintptr_t hop_frame;	     /* stack pointer where it became native */
 	_Atomic int native_futex;    /* where a native greenlet parks */
 	struct vv__carrier *carrier; /* which kernel thread runs it */
 	struct vv__wait *wait;	     /* innermost wait, or null */
@@ -125,6 +128,7 @@ struct vv_greenlet {
 	_Atomic uint64_t pending; /* signals directed at this greenlet and kept */
 	uint8_t handled;	  /* VV__HANDLED_*: what ran during the present wait */
 	void *signal_data;
+	stack_t alt_stack; /* size 0: none */
 
 	/* life cycle: see core/greenlet.c and interpose/thread.c */
 	_Atomic int born; /* its shell is published: ctx is valid */
@@ -137,28 +141,33 @@ struct vv_greenlet {
 	struct vv_greenlet *joiner;
 	char name[16];
 	void *dtors;		       /* C++ thread_local destructors, newest first */
-	_Atomic int cancel;	       /* VV__CANCEL_* bits: see interpose/cancel.c */
+	_Atomic int *cancel;	       /* VV__CANCEL_* bits, in the thread control block */
 	size_t stack_size, guard_size; /* of its shell */
 	struct vv_greenlet *all_next, *all_prev;
 	unsigned owned;              /* locks held that bear its carrier's id: see interpose/owner.c */
 	void *carrier_robust;        /* the robust list that its carrier had before */
+	void *sched;  /* interpose/sched.c's */
 	void *locals; /* greenlet locals of the public API */
 	void *user;   /* the public API's own part */
 };
 
 enum { VV__HANDLED_RESTART = 1, VV__HANDLED_INTERRUPT = 2 };
 
-/* Bits of g->cancel. */
+/*
+ * Cancellation state is glibc's own word in the thread control block (nptl/descr.h, cancelhandling), to which g->cancel
+ * points: its cancellation points, pthread_setcancelstate and ours all look at the same bits.
+ */
 enum {
-	VV__CANCEL_PENDING = 1,	 /* pthread_cancel was called */
-	VV__CANCEL_DISABLED = 2, /* pthread_setcancelstate, or already ending */
-	VV__CANCEL_ASYNC = 4,	 /* pthread_setcanceltype */
+	VV__CANCEL_DISABLED = 1,
+	VV__CANCEL_ASYNC = 2, /* the type, or inside a cancellation point of libc's */
+	VV__CANCEL_CANCELED = 8,
+	VV__CANCEL_EXITING = 16,
 };
 
 static inline bool vv__cancel_pending(struct vv_greenlet *g)
 {
-	return (atomic_load_explicit(&g->cancel, memory_order_relaxed) &
-		   (VV__CANCEL_PENDING | VV__CANCEL_DISABLED)) == VV__CANCEL_PENDING;
+	return (atomic_load_explicit(g->cancel, memory_order_relaxed) &
+		   (VV__CANCEL_CANCELED | VV__CANCEL_DISABLED | VV__CANCEL_EXITING)) == VV__CANCEL_CANCELED;
 }
 
 /* ---- who calls -------------------------------------------------------------------------------------- */
@@ -338,8 +347,10 @@ struct vv_greenlet *vv__of_tid(int tid);
 void vv__interrupt(struct vv_greenlet *g);
 /* Kernel thread id that runs g now, or 0 if it is parked. */
 int vv__carrier_tid(struct vv_greenlet *g);
+/* Kernel thread id that runs the hub. */
+int vv__hub_tid(void);
 
-/* Offset of the kernel thread id inside glibc's thread control block. */
+/* The kernel thread id inside glibc's thread control block. */
 int vv__tcb_tid(struct vv_greenlet *g);
 void vv__tcb_set_tid(struct vv_greenlet *g, int tid);
 
@@ -347,8 +358,17 @@ void vv__tcb_set_tid(struct vv_greenlet *g, int tid);
 void vv__set_mask(struct vv_greenlet *g, uint64_t mask);
 /* The same when the kernel has it already (entering and leaving a handler). */
 void vv__note_mask(struct vv_greenlet *g, uint64_t mask);
-/* Make the hub look at its inbox and at kept signals soon. Async-signal-safe. */
+/* The kernel has this alternate signal stack for g's kernel thread now. From the first one on, every carrier gets the stack
+ * of the greenlet that it runs. */
+void vv__note_alt_stack(struct vv_greenlet *g, const stack_t *stack);
+/* Make the hub look at its inbox soon, at its inbox and at kept signals. Async-signal-safe. */
 void vv__hub_poke(void);
+void vv__hub_signal(void);
+/* A jump to a frame at stack pointer `target` leaves waits and hops behind: end those. [low, high) is the alternate signal
+ * stack, if any. May leave this kernel thread. */
+void vv__abandon(struct vv_greenlet *g, uintptr_t target, uintptr_t low, uintptr_t high);
+/* All of them. */
+void vv__abandon_waits(struct vv_greenlet *g);
 
 /* The child side of fork: forget hub, carriers and every greenlet but the caller, who becomes main. */
 void vv__fork_child(void);

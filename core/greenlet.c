@@ -11,6 +11,7 @@
 #include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 /* pthread.h declares these for its clean-up macros; we need the outermost frame to be ours without a handler. */
@@ -28,6 +29,7 @@ static struct vv_greenlet *main_greenlet = &main_record; /* in a forked child: t
 static _Atomic uint64_t next_id = 2;
 static _Atomic int next_tid = FIRST_TID;
 static size_t tid_offset;     /* of the kernel's thread id in the TCB */
+static size_t cancel_offset;  /* of the cancellation state in the TCB */
 static ptrdiff_t self_offset; /* of vv__self from pthread_t */
 
 static struct {
@@ -147,6 +149,27 @@ static void find_tid(pthread_t self, int tid)
 		vv__die("this glibc keeps its thread ids where they cannot be found");
 }
 
+/* The same for the cancellation state: it is the word that changes when cancellation is disabled. */
+static void find_cancel(pthread_t self)
+{
+	enum { FROM = 64 / sizeof(int), TO = 2304 / sizeof(int) };
+	int before[TO], *tcb = (int *)self, state;
+
+	memcpy(before, tcb, sizeof before);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	for (size_t i = FROM; i < TO; i++)
+		if (tcb[i] == (before[i] | VV__CANCEL_DISABLED) && tcb[i] != before[i])
+			cancel_offset = i * sizeof(int);
+	pthread_setcancelstate(state, NULL);
+	if (!cancel_offset)
+		vv__die("this glibc keeps its cancellation state where it cannot be found");
+}
+
+static void find_cancel_word(struct vv_greenlet *g)
+{
+	g->cancel = (_Atomic int *)((char *)g->thread + cancel_offset);
+}
+
 static int fresh_tid(void)
 {
 	int tid = atomic_fetch_add(&next_tid, 1);
@@ -182,6 +205,7 @@ void vv__shell_publish(struct vv_greenlet *g)
 	if (!tid_offset)
 		find_tid(g->thread, tid);
 	g->ctx.tp = vv__thread_pointer();
+	find_cancel_word(g);
 	vv__syscall(SYS_set_tid_address, &scratch);
 	rseq_gone();
 	vv__tcb_set_tid(g, g->tid);
@@ -232,6 +256,7 @@ int vv__shell_start(struct vv_greenlet *g, const pthread_attr_t *attr, void *(*e
 		return -r;
 	/* The shell will do the same; but the creator may ask for its thread before that. */
 	*self_slot(g->thread) = g;
+	find_cancel_word(g);
 	vv__count(shells);
 	return 0;
 }
@@ -253,6 +278,7 @@ static void run(void)
 		vv__die("an ended greenlet was resumed");
 	}
 	__pthread_register_cancel(&buf);
+	vv__self->value = PTHREAD_CANCELED; /* unless pthread_exit or a return says otherwise */
 	vv__leave(vv__self);
 	value = vv__self->fn(vv__self->arg);
 	__pthread_unregister_cancel(&buf);
@@ -271,6 +297,8 @@ static void end(struct vv_greenlet *g, void *value, bool unwound)
 {
 	g->value = value;
 	g->unwound = unwound;
+	atomic_fetch_or(g->cancel, VV__CANCEL_EXITING);
+	vv__abandon_waits(g);
 	vv__hooks.greenlet_ends(g);
 	if (atomic_load(&vv__live) == 1)
 		exit(0); /* the last thread, as glibc would */
@@ -284,6 +312,7 @@ static void end(struct vv_greenlet *g, void *value, bool unwound)
 		vv__enter(g);
 	}
 	g->hub->ended = g;
+	g->hub->leave_alt_stack = true;
 	vv__context_switch(&g->ctx, &g->hub->ctx);
 }
 
@@ -461,12 +490,15 @@ static void reset(struct vv_greenlet *g, struct vv_greenlet *me, vv__start_fn fn
 	g->inside = 1;
 	g->holds = true;
 	g->native = 0;
-	g->hog = g->unwound = g->away = g->hopped = g->cooperative = false;
+	g->hog = g->unwound = g->away = g->hopped = g->cooperative = g->pinned = false;
 	g->pending = 0;
-	g->cancel = 0;
+	if (g->cancel)
+		atomic_store(g->cancel, 0);
 	g->switches = 0;
 	g->wait = NULL;
-	g->dtors = g->locals = g->user = g->signal_data = NULL;
+	g->alt_stack = (stack_t){.ss_size = 0};
+	g->handled = 0;
+	g->dtors = g->locals = g->user = g->signal_data = g->sched = NULL;
 }
 
 static void go(struct vv_greenlet *me, struct vv_greenlet *g)
@@ -554,6 +586,10 @@ static struct vv_greenlet *adopt_main(void)
 	g->ctx.tp = vv__thread_pointer();
 	g->tid = vv__syscall(SYS_gettid);
 	g->state = VV__RUNNING;
+	g->value = PTHREAD_CANCELED;
+	vv__syscall(SYS_prctl, PR_GET_NAME, g->name);
+	find_cancel(g->thread);
+	find_cancel_word(g);
 	self_offset = (char *)&vv__self - (char *)g->thread;
 	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &g->mask, sizeof g->mask);
 	vv__self = g;
@@ -585,6 +621,7 @@ static struct vv_greenlet *adopt_foreign(void)
 	g->id = atomic_fetch_add(&next_id, 1);
 	g->thread = pthread_self();
 	g->tid = vv__syscall(SYS_gettid);
+	find_cancel_word(g);
 	g->foreign = true;
 	g->native = 1;
 	g->state = VV__RUNNING;

@@ -58,6 +58,12 @@ void vv__hub_poke(void)
 		vv__monitor_wake();
 }
 
+void vv__hub_signal(void)
+{
+	atomic_store(&vv__hub.signals, 1);
+	vv__hub_poke();
+}
+
 /* From a kernel thread that does not hold the hub. */
 void vv__inbox_push(struct vv__hub *h, struct vv_greenlet *g)
 {
@@ -212,8 +218,17 @@ static inline void prepare(struct vv__hub *h, struct vv_greenlet *g)
 	    atomic_load_explicit(&vv__stats.switches, memory_order_relaxed) + 1, memory_order_relaxed);
 	atomic_store_explicit(
 	    &h->ticks, atomic_load_explicit(&h->ticks, memory_order_relaxed) + 1, memory_order_relaxed);
+	if (vv__unlikely(atomic_load_explicit(&vv__alt_stacks, memory_order_relaxed)))
+		vv__give_alt_stack(h->carrier, g);
 	if (vv__unlikely(h->carrier->mask != g->mask))
 		vv__set_kernel_mask(h->carrier, g->mask);
+}
+
+/* The carrier must not go on with the alternate stack on which g stops. */
+static void leave_alt_stack(struct vv__hub *h)
+{
+	h->leave_alt_stack = true;
+	vv__set_kernel_mask(h->carrier, ~0ul);
 }
 
 /* Inside. Let others run; returns when g has been resumed, inside again (see vv__regain). */
@@ -221,8 +236,11 @@ void vv__suspend(struct vv_greenlet *g)
 {
 	struct vv__hub *h = g->hub;
 	struct vv_greenlet *next = h->head;
+	bool on_alt_stack = vv__unlikely(g->alt_stack.ss_size) && vv__on_alt_stack(g);
 
-	if (!next || !h->budget || next->hog || next->fresh) {
+	if (on_alt_stack)
+		leave_alt_stack(h);
+	if (on_alt_stack || !next || !h->budget || next->hog || next->fresh) {
 		vv__context_switch(&g->ctx, &h->ctx);
 		return;
 	}
@@ -255,6 +273,10 @@ static void after_switch(struct vv__hub *h)
 {
 	struct vv_greenlet *g;
 
+	if (vv__unlikely(h->leave_alt_stack)) {
+		h->leave_alt_stack = false;
+		vv__give_alt_stack(h->carrier, NULL);
+	}
 	if ((g = h->hop)) {
 		struct vv__carrier *c = vv__carrier_take(true);
 
@@ -312,7 +334,7 @@ static int mask_of(struct vv_greenlet *g, void *mask)
 	return 0;
 }
 
-/* While nobody runs the kernel thread blocks only what every greenlet blocks. */
+/* While the hub looks at events the kernel thread blocks only what every greenlet blocks. */
 static void set_idle_mask(struct vv__hub *h)
 {
 	if (atomic_exchange(&h->masks_dirty, 0)) {
@@ -350,7 +372,6 @@ static void sleep_until_event(struct vv__hub *h)
 {
 	bool blocked = is_blocked(h);
 
-	set_idle_mask(h);
 	h->doubt = blocked;
 	atomic_store(&h->sleeping, 1);
 	vv__poller_run(!atomic_load(&h->inbox) && !atomic_load(&h->signals));
@@ -367,6 +388,7 @@ static void look_at_events(struct vv__hub *h)
 
 	fire_deadlines(h);
 	drain_inbox(h);
+	set_idle_mask(h); /* also if others are ready: those that run may all block what one that waits does not */
 	if (h->head)
 		vv__poller_run(false);
 	else

@@ -19,7 +19,9 @@ struct vv__carrier {
 	struct vv__carrier *next; /* spare list */
 	struct vv_greenlet *post;
 	int tid;
-	uint64_t mask; /* signal mask the kernel has for it */
+	uint64_t mask;	    /* signal mask the kernel has for it */
+	bool spoiled;	    /* has attributes that its greenlet gave it: not to be used again */
+	stack_t alt_stack; /* and the alternate signal stack; size 0: none */
 };
 
 #define VV__JOB_HUB ((void *)1)
@@ -43,6 +45,7 @@ struct vv__hub {
 	_Atomic int away;	     /* greenlets that hop or were handed over */
 	struct vv_greenlet *hop;     /* wants to hop: the hub acts once its registers are saved */
 	struct vv_greenlet *ended;   /* has ended, likewise */
+	bool leave_alt_stack;	     /* the carrier must not have the alternate stack of who has left it */
 	struct vv_greenlet *pool;    /* ended greenlets whose shells may be used again */
 	struct vv_greenlet *discard; /* ended ones whose shells may not */
 	uint32_t pool_n;
@@ -105,6 +108,10 @@ void vv__carrier_put_back(struct vv__carrier *c);
 void vv__carriers_forget(void);
 void vv__rejoin(struct vv_greenlet *g);
 void vv__set_kernel_mask(struct vv__carrier *c, uint64_t mask);
+/* Give c the alternate signal stack of g, null: none. Not on that stack. */
+void vv__give_alt_stack(struct vv__carrier *c, struct vv_greenlet *g);
+extern _Atomic int vv__alt_stacks; /* somebody has one */
+bool vv__on_alt_stack(struct vv_greenlet *g);
 
 /* monitor.c */
 int vv__monitor_start(void);

@@ -180,7 +180,7 @@ static void rest(struct vv__hub *h)
 
 static void *monitor(void *unused)
 {
-	monitor_self = (struct vv_greenlet){.is_hub = true, .native = 1, .inside = 1, .hub = &vv__hub};
+	monitor_self = (struct vv_greenlet){.is_hub = true, .native = 1, .inside = 1, .hub = &vv__hub, .cancel = vv__hub.self.cancel};
 	vv__self = &monitor_self;
 	for (;;) {
 		rest(&vv__hub);

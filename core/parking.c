@@ -149,6 +149,8 @@ static int park_native(struct vv_greenlet *g, const struct vv__park *p)
 	w = vv__wait_begin(g, VV__WAIT_ADDRESS, VV__FOREVER, p->what);
 	r = !w ? -ENOMEM : queue(w, p) ? 0 : -EAGAIN;
 	g->inside = inside;
+	if (!inside && vv__has_signals(g))
+		vv__hooks.run_handlers(g);
 	if (r == 0 && p->then)
 		p->then(p->arg);
 	if (r == 0)

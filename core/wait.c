@@ -23,6 +23,7 @@ struct vv__wait *vv__wait_begin(struct vv_greenlet *g, uint8_t kind, int64_t dea
 	w->what = what;
 	w->nnodes = 0;
 	w->key = NULL;
+	w->frame = (uintptr_t)__builtin_frame_address(0);
 	atomic_store_explicit(&w->state, VV__QUEUED, memory_order_relaxed);
 	g->wait = w;
 	return w;
@@ -89,6 +90,10 @@ static int interruption(struct vv_greenlet *g, struct vv__wait *w, unsigned flag
 		vv__regain(g);
 		return unqueue(w) ? -ECANCELED : 0;
 	}
+	if (flags & VV__SINCE && g->handled) {
+		vv__regain(g);
+		return unqueue(w) ? -EINTR : 0;
+	}
 	if (!vv__has_signals(g))
 		return 0;
 	vv__regain(g);
@@ -130,6 +135,60 @@ int vv__wait_sleep(struct vv_greenlet *g, struct vv__wait *w, unsigned flags)
 			break;
 	}
 	return atomic_load(&w->state) == VV__WOKEN ? 0 : -ETIMEDOUT;
+}
+
+/* ---- frames that are jumped over ---- */
+
+struct jump {
+	uintptr_t target, low, high;
+};
+
+static bool leaves_behind(const struct jump *j, uintptr_t frame)
+{
+	bool from = frame >= j->low && frame < j->high, to = j->target >= j->low && j->target < j->high;
+
+	return from == to ? frame < j->target : from;
+}
+
+static void abandon_wait(struct vv_greenlet *g, struct vv__wait *w)
+{
+	bool native = g->native;
+
+	if (native)
+		g->inside++;
+	else
+		vv__enter(g);
+	if (atomic_load(&w->state) == VV__QUEUED)
+		unqueue(w);
+	else if (w->kind == VV__WAIT_ADDRESS && atomic_load(&w->state) == VV__WOKEN)
+		vv__wake(w->key, 1); /* the wake was for somebody who waits */
+	vv__wait_end(g, w);
+	if (native)
+		g->inside--;
+	else
+		vv__leave(g);
+}
+
+void vv__abandon_waits(struct vv_greenlet *g)
+{
+	while (g->wait)
+		abandon_wait(g, g->wait);
+}
+
+void vv__abandon(struct vv_greenlet *g, uintptr_t target, uintptr_t low, uintptr_t high)
+{
+	struct jump j = {target, low, high};
+
+	while (g->wait && leaves_behind(&j, g->wait->frame))
+		abandon_wait(g, g->wait);
+	if (!g->native || g->foreign || g->owned || !leaves_behind(&j, g->hop_frame))
+		return;
+	if (g->hopped) {
+		g->native = 1;
+		vv__hop_back();
+	} else {
+		g->native = 0;
+	}
 }
 
 int vv__sleep_until(int64_t deadline, unsigned flags)

@@ -26,13 +26,6 @@ struct vv__fdcall {
 	uint8_t kind;
 };
 
-/* A cancellation point that does not wait. */
-static inline void vv__cancel_point(struct vv_greenlet *g)
-{
-	if (vv__unlikely(vv__cancel_pending(g)))
-		vv__cancel_now();
-}
-
 /* fd of a call that waits for events (POLLIN or POLLOUT); a cancellation point. */
 static inline struct vv__fdcall vv__fdcall(int fd, short events, const char *what)
 {

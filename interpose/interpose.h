@@ -46,6 +46,21 @@ static inline long vv__errno_return(long r)
  */
 void vv__cancel_now(void) __attribute__((noreturn));
 
+/* At a cancellation point that may not wait. */
+static inline void vv__cancel_point(struct vv_greenlet *g)
+{
+	if (vv__unlikely(vv__cancel_pending(g)))
+		vv__cancel_now();
+}
+
+/*
+ * For calls with a signal mask (ppoll, pselect, epoll_pwait): *before gets g's mask, and mask (null: no change) is g's
+ * until vv__change_mask(g, before). Handlers that this lets run set g->handled; give the waits VV__SINCE with VV__EINTR
+ * and none is missed.
+ */
+void vv__mask_swap(struct vv_greenlet *g, const sigset_t *mask, uint64_t *before);
+void vv__change_mask(struct vv_greenlet *g, uint64_t mask);
+
 /* What core asks of the families (struct vv__hooks); shim/lib.c has weak ones for a library without them. */
 void vv__run_handlers(struct vv_greenlet *g);
 bool vv__deliverable(struct vv_greenlet *g);

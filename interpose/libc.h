@@ -17,6 +17,7 @@
 #include <sys/cdefs.h>
 #undef __nonnull
 #define __nonnull(parameters)
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations" /* programs still use what is deprecated */
 
 #include <aio.h>
 #include <aliases.h>
@@ -41,6 +42,7 @@
 #include <resolv.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <setjmp.h>
 #include <shadow.h>
 #include <signal.h>
 #include <spawn.h>
@@ -56,7 +58,9 @@
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/sem.h>
 #include <sys/sendfile.h>
@@ -70,6 +74,7 @@
 #include <termios.h>
 #include <threads.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 #include <utmp.h>
 #include <utmpx.h>
@@ -80,6 +85,10 @@
 int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void),
     void (*fini)(void), void (*rtld_fini)(void), void *stack_end);
 int __cxa_thread_atexit_impl(void (*fn)(void *), void *object, void *dso);
+
+/* signal */
+int __sigpause(int sig_or_mask, int is_sig);
+void __longjmp_chk(struct __jmp_buf_tag *env, int value);
 
 /* stdio */
 int __uflow(FILE *f);

@@ -46,15 +46,10 @@ static struct timespec time_left(int64_t deadline)
 
 static void mask_on(struct call *c)
 {
-	uint64_t mask;
-
 	if (!c->mask || c->masked)
 		return;
-	memcpy(&mask, c->mask, sizeof(mask));
-	c->old_mask = c->g->mask;
 	c->masked = true;
-	c->g->handled = 0;
-	vv__set_mask(c->g, mask);
+	vv__mask_swap(c->g, c->mask, &c->old_mask);
 }
 
 static unsigned flags_of(const struct call *c)
@@ -65,7 +60,7 @@ static unsigned flags_of(const struct call *c)
 static long finish(struct call *c, long r)
 {
 	if (c->masked)
-		vv__set_mask(c->g, c->old_mask);
+		vv__change_mask(c->g, c->old_mask);
 	if (r == -ECANCELED)
 		vv__cancel_now();
 	return vv__errno_return(r);

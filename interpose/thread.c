@@ -4,6 +4,7 @@
  */
 #include "thread.h"
 #include "interpose.h"
+#include "signal.h"
 
 #include <link.h>
 
@@ -139,6 +140,7 @@ void vv__greenlet_ends(struct vv_greenlet *g)
 	vv__run_key_destructors(g);
 	run_dtors(g); /* a key's destructor may have made new ones */
 	vv__release_robust_mutexes(g);
+	vv__signals_end(g);
 	if (g->pooled && !g->unwound)
 		reset_tls();
 }
@@ -154,7 +156,7 @@ static int main_frame(int argc, char **argv, char **envp)
 	int status;
 
 	memset(&buf, 0, sizeof buf);
-	if (__sigsetjmp((struct __jmp_buf_tag *)buf.__cancel_jmp_buf, 0))
+	if (vv__setjmp(buf.__cancel_jmp_buf, 0))
 		vv__end_main();
 	__pthread_register_cancel(&buf);
 	status = program_main(argc, argv, envp);

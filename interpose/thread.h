@@ -9,7 +9,8 @@
 /* pthread.h declares these only inside its clean-up macros. */
 extern void __pthread_register_cancel(__pthread_unwind_buf_t *);
 extern void __pthread_unregister_cancel(__pthread_unwind_buf_t *);
-extern int __sigsetjmp(struct __jmp_buf_tag *, int) __attribute__((returns_twice));
+/* The buffer holds but the beginning of a jmp_buf: the mask is not saved. */
+extern int vv__setjmp(void *, int) __asm__("__sigsetjmp") __attribute__((returns_twice));
 
 /* Core's hook: destructors of the ending greenlet, as program code. */
 void vv__greenlet_ends(struct vv_greenlet *g);

@@ -1,0 +1,396 @@
+/*
+ * Scheduling attributes: affinity, policy, priority, nice value. The kernel has them per kernel thread, and greenlets
+ * share one. A greenlet that gets attributes of its own therefore gets a kernel thread of its own for good (vv__pin):
+ * nothing else on it feels them. One that is given them by another greenlet does so at its next safe point. Asking for
+ * what is so already changes nothing.
+ */
+#include "interpose.h"
+#include "signal.h"
+
+#include <sys/resource.h>
+
+/* What was asked for g; g->sched. */
+struct place {
+	bool has_cpus, has_policy, has_nice;
+	uint8_t cpus[1024 / 8];
+	size_t size; /* of cpus */
+	int policy;
+	struct sched_param param;
+	int nice;
+	bool waits; /* to be done by g itself */
+};
+
+static struct vv__slab places = {.size = sizeof(struct place)};
+
+static struct place *place_of(struct vv_greenlet *g)
+{
+	if (!g->sched)
+		g->sched = vv__slab_get(&places);
+	return g->sched;
+}
+
+void vv__place_end(struct vv_greenlet *g)
+{
+	if (g->sched)
+		vv__slab_put(&places, g->sched);
+	g->sched = NULL;
+}
+
+/* The kernel thread that can answer for g. */
+static int answering_tid(struct vv_greenlet *g)
+{
+	return g->native ? vv__carrier_tid(g) : vv__hub_tid();
+}
+
+/* ---- moving to a kernel thread of its own ---- */
+
+static void apply(struct place *p)
+{
+	if (p->has_cpus)
+		vv__syscall(SYS_sched_setaffinity, 0, p->size, p->cpus);
+	if (p->has_policy)
+		vv__syscall(SYS_sched_setscheduler, 0, p->policy, &p->param);
+	if (p->has_nice)
+		vv__syscall(SYS_setpriority, PRIO_PROCESS, 0, p->nice);
+}
+
+static void settle(struct vv_greenlet *g)
+{
+	struct place *p = g->sched;
+
+	p->waits = false;
+	if (!g->pinned)
+		vv__pin();
+	apply(p);
+}
+
+void vv__place_now(struct vv_greenlet *g)
+{
+	struct place *p = g->sched;
+
+	if (p && p->waits)
+		settle(g);
+}
+
+/* p has been changed: make it so. */
+static void place(struct vv_greenlet *g)
+{
+	struct place *p = g->sched;
+	siginfo_t info = {.si_signo = VV__SIGSETXID};
+
+	if (g == vv__me()) {
+		settle(g);
+		return;
+	}
+	p->waits = true;
+	vv__install_cancel_handler();
+	vv__keep(VV__SIGSETXID, &info, g, true);
+	vv__prod(g);
+}
+
+/* True if the call concerns a greenlet that shares its kernel thread. */
+static bool concerns(struct vv_greenlet *g)
+{
+	struct vv_greenlet *me = vv__me();
+
+	return g && !g->foreign && !me->is_hub && vv__family_on(thread) && atomic_load(&vv__live) > 1;
+}
+
+static struct vv_greenlet *of_thread(pthread_t t)
+{
+	vv__me();
+	return vv__of_thread(t);
+}
+
+static struct vv_greenlet *of_id(pid_t id)
+{
+	return id ? vv__of_tid(id) : vv__me();
+}
+
+/* Done and gone. */
+static bool ended(struct vv_greenlet *g)
+{
+	uint8_t state = atomic_load(&g->state);
+
+	return state == VV__DONE || state == VV__FREE;
+}
+
+/* ---- affinity ---- */
+
+static long get_cpus(struct vv_greenlet *g, size_t size, void *cpus)
+{
+	struct place *p = g->sched;
+	size_t n;
+
+	if (!p || !p->has_cpus)
+		return vv__syscall(SYS_sched_getaffinity, answering_tid(g), size, cpus);
+	for (n = sizeof p->cpus; n > 8 && !*(uint64_t *)(p->cpus + n - 8);)
+		n -= 8;
+	if (size < n || size % sizeof(long))
+		return -EINVAL;
+	n = size < sizeof p->cpus ? size : sizeof p->cpus;
+	memcpy(cpus, p->cpus, n);
+	return n;
+}
+
+static long set_cpus(struct vv_greenlet *g, size_t size, const void *cpus)
+{
+	uint8_t before[sizeof((struct place *)0)->cpus] = {0}, now[sizeof before] = {0};
+	struct place *p;
+	long r;
+
+	if (get_cpus(g, sizeof before, before) < 0)
+		return -ESRCH;
+	/* The kernel says whether it is valid, and what is left of it. */
+	r = vv__syscall(SYS_sched_setaffinity, answering_tid(g), size, cpus);
+	if (r < 0)
+		return r;
+	vv__syscall(SYS_sched_getaffinity, answering_tid(g), sizeof now, now);
+	if (!memcmp(before, now, sizeof now) || g->pinned)
+		return 0;
+	vv__syscall(SYS_sched_setaffinity, answering_tid(g), sizeof before, before);
+	p = place_of(g);
+	if (!p)
+		return -ENOMEM;
+	memcpy(p->cpus, now, sizeof now);
+	p->size = sizeof now;
+	p->has_cpus = true;
+	place(g);
+	return 0;
+}
+
+VV_EXPORT int sched_getaffinity(pid_t id, size_t size, cpu_set_t *cpus)
+{
+	struct vv_greenlet *g = of_id(id);
+	long r;
+
+	if (!concerns(g))
+		return REAL(sched_getaffinity)(id, size, cpus);
+	r = get_cpus(g, size, cpus);
+	if (r >= 0)
+		memset((char *)cpus + r, 0, size - r);
+	return vv__errno_return(r < 0 ? r : 0);
+}
+
+VV_EXPORT int sched_setaffinity(pid_t id, size_t size, const cpu_set_t *cpus)
+{
+	struct vv_greenlet *g = of_id(id);
+
+	if (!concerns(g))
+		return REAL(sched_setaffinity)(id, size, cpus);
+	return vv__errno_return(set_cpus(g, size, cpus));
+}
+
+VV_EXPORT int pthread_getaffinity_np(pthread_t t, size_t size, cpu_set_t *cpus)
+{
+	struct vv_greenlet *g = of_thread(t);
+	long r;
+
+	if (!concerns(g))
+		return REAL(pthread_getaffinity_np)(t, size, cpus);
+	if (ended(g))
+		return ESRCH;
+	r = get_cpus(g, size, cpus);
+	if (r < 0)
+		return -r;
+	memset((char *)cpus + r, 0, size - r);
+	return 0;
+}
+
+VV_EXPORT int pthread_setaffinity_np(pthread_t t, size_t size, const cpu_set_t *cpus)
+{
+	struct vv_greenlet *g = of_thread(t);
+
+	if (!concerns(g))
+		return REAL(pthread_setaffinity_np)(t, size, cpus);
+	return ended(g) ? ESRCH : -set_cpus(g, size, cpus);
+}
+
+/* ---- policy and priority ---- */
+
+static long get_policy(struct vv_greenlet *g, struct sched_param *param)
+{
+	struct place *p = g->sched;
+
+	if (p && p->has_policy) {
+		*param = p->param;
+		return p->policy;
+	}
+	vv__syscall(SYS_sched_getparam, answering_tid(g), param);
+	return vv__syscall(SYS_sched_getscheduler, answering_tid(g));
+}
+
+static long set_policy(struct vv_greenlet *g, int policy, const struct sched_param *param)
+{
+	struct sched_param had;
+	long before = get_policy(g, &had), r;
+	struct place *p;
+
+	if (before == policy && had.sched_priority == param->sched_priority)
+		return 0;
+	r = vv__syscall(SYS_sched_setscheduler, answering_tid(g), policy, param);
+	if (r < 0 || g->pinned)
+		return r;
+	vv__syscall(SYS_sched_setscheduler, answering_tid(g), before, &had);
+	p = place_of(g);
+	if (!p)
+		return -ENOMEM;
+	p->policy = policy;
+	p->param = *param;
+	p->has_policy = true;
+	place(g);
+	return 0;
+}
+
+VV_EXPORT int sched_getscheduler(pid_t id)
+{
+	struct vv_greenlet *g = of_id(id);
+	struct sched_param param;
+
+	return concerns(g) ? vv__errno_return(get_policy(g, &param)) : REAL(sched_getscheduler)(id);
+}
+VV_ALIAS(__sched_getscheduler, sched_getscheduler);
+
+VV_EXPORT int sched_setscheduler(pid_t id, int policy, const struct sched_param *param)
+{
+	struct vv_greenlet *g = of_id(id);
+
+	if (!concerns(g) || !param)
+		return REAL(sched_setscheduler)(id, policy, param);
+	return vv__errno_return(set_policy(g, policy, param));
+}
+VV_ALIAS(__sched_setscheduler, sched_setscheduler);
+
+VV_EXPORT int sched_getparam(pid_t id, struct sched_param *param)
+{
+	struct vv_greenlet *g = of_id(id);
+	long r;
+
+	if (!concerns(g) || !param)
+		return REAL(sched_getparam)(id, param);
+	r = get_policy(g, param);
+	return vv__errno_return(r < 0 ? r : 0);
+}
+VV_ALIAS(__sched_getparam, sched_getparam);
+
+VV_EXPORT int sched_setparam(pid_t id, const struct sched_param *param)
+{
+	struct vv_greenlet *g = of_id(id);
+	struct sched_param had;
+
+	if (!concerns(g) || !param)
+		return REAL(sched_setparam)(id, param);
+	return vv__errno_return(set_policy(g, get_policy(g, &had), param));
+}
+
+VV_EXPORT int sched_rr_get_interval(pid_t id, struct timespec *ts)
+{
+	struct vv_greenlet *g = of_id(id);
+
+	return REAL(sched_rr_get_interval)(concerns(g) ? answering_tid(g) : id, ts);
+}
+
+VV_EXPORT int pthread_getschedparam(pthread_t t, int *policy, struct sched_param *param)
+{
+	struct vv_greenlet *g = of_thread(t);
+	long r;
+
+	if (!concerns(g))
+		return REAL(pthread_getschedparam)(t, policy, param);
+	if (ended(g))
+		return ESRCH;
+	r = get_policy(g, param);
+	if (r < 0)
+		return -r;
+	*policy = r;
+	return 0;
+}
+
+VV_EXPORT int pthread_setschedparam(pthread_t t, int policy, const struct sched_param *param)
+{
+	struct vv_greenlet *g = of_thread(t);
+
+	if (!concerns(g))
+		return REAL(pthread_setschedparam)(t, policy, param);
+	return ended(g) ? ESRCH : -set_policy(g, policy, param);
+}
+
+VV_EXPORT int pthread_setschedprio(pthread_t t, int priority)
+{
+	struct vv_greenlet *g = of_thread(t);
+	struct sched_param param;
+	long policy;
+
+	if (!concerns(g))
+		return REAL(pthread_setschedprio)(t, priority);
+	if (ended(g))
+		return ESRCH;
+	policy = get_policy(g, &param);
+	param.sched_priority = priority;
+	return -set_policy(g, policy, &param);
+}
+
+/* ---- the nice value ---- */
+
+/* The kernel answers 20 - nice, so that no value looks like an error. */
+static long get_nice(struct vv_greenlet *g)
+{
+	struct place *p = g->sched;
+
+	return p && p->has_nice ? 20 - p->nice : vv__syscall(SYS_getpriority, PRIO_PROCESS, answering_tid(g));
+}
+
+static long set_nice(struct vv_greenlet *g, int nice)
+{
+	int before = 20 - get_nice(g);
+	struct place *p;
+
+	nice = nice < -20 ? -20 : nice > 19 ? 19 : nice;
+	if (nice == before)
+		return 0;
+	if (nice < before) { /* raising it is a privilege: the kernel decides, and it can be taken back */
+		long r = vv__syscall(SYS_setpriority, PRIO_PROCESS, answering_tid(g), nice);
+
+		if (r < 0 || g->pinned)
+			return r;
+		vv__syscall(SYS_setpriority, PRIO_PROCESS, answering_tid(g), before);
+	}
+	p = place_of(g);
+	if (!p)
+		return -ENOMEM;
+	p->nice = nice;
+	p->has_nice = true;
+	place(g);
+	return 0;
+}
+
+VV_EXPORT int getpriority(__priority_which_t which, id_t id)
+{
+	struct vv_greenlet *g = which == PRIO_PROCESS ? of_id(id) : NULL;
+	long r;
+
+	if (!concerns(g))
+		return REAL(getpriority)(which, id);
+	r = get_nice(g);
+	return r < 0 ? vv__errno_return(r) : 20 - r;
+}
+
+VV_EXPORT int setpriority(__priority_which_t which, id_t id, int nice)
+{
+	struct vv_greenlet *g = which == PRIO_PROCESS ? of_id(id) : NULL;
+
+	return concerns(g) ? vv__errno_return(set_nice(g, nice)) : REAL(setpriority)(which, id, nice);
+}
+
+VV_EXPORT int nice(int by)
+{
+	struct vv_greenlet *g = vv__me();
+	long r;
+
+	if (!concerns(g))
+		return REAL(nice)(by);
+	r = set_nice(g, 20 - get_nice(g) + by);
+	if (r < 0)
+		return vv__errno_return(r == -EACCES ? -EPERM : r);
+	return 20 - get_nice(g);
+}

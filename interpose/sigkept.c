@@ -1,0 +1,323 @@
+/*
+ * Kept signals: those that arrived inside Vervet or belong to another greenlet than the one that the kernel chose.
+ *
+ * A pool of fixed size in static storage, a list per signal number in order of arrival. As in the kernel a standard
+ * signal is kept once per greenlet and once for the process; real-time signals queue. An entry belongs to a greenlet
+ * (directed at it, or chosen for it among those that do not block the signal) or, until the hub has chosen, to nobody.
+ * g->pending has a bit for every entry that belongs to g.
+ *
+ * The lock is taken with every signal blocked: the handler that interrupts its holder would need it.
+ */
+#include "signal.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+enum { POOL = 1024 };
+
+struct kept {
+	struct kept *next;
+	struct vv_greenlet *g; /* null: nobody's yet */
+	uint64_t id;           /* g->id: records are used again */
+	bool directed;         /* at g: nobody else may have it */
+	siginfo_t info;
+};
+
+static _Atomic int lock;
+static struct kept pool[POOL], *unused;
+static int fresh;
+static struct kept *list[VV__SIGNALS + 1];
+static _Atomic uint64_t present; /* signals with an entry */
+static _Atomic uint64_t nobodys; /* signals with an entry that is nobody's */
+
+uint64_t vv__block_all(void)
+{
+	uint64_t every = ~VV__FAULTS, before = 0;
+
+	vv__syscall(SYS_rt_sigprocmask, SIG_BLOCK, &every, &before, sizeof every);
+	return before;
+}
+
+void vv__unblock(uint64_t before)
+{
+	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
+}
+
+static uint64_t begin(void)
+{
+	uint64_t before = vv__block_all();
+
+	vv__lock(&lock);
+	return before;
+}
+
+static void end(uint64_t before)
+{
+	vv__unlock(&lock);
+	vv__unblock(before);
+}
+
+static bool is_of(const struct kept *k, const struct vv_greenlet *g)
+{
+	return k->g == g && (!g || k->id == g->id);
+}
+
+static void give(struct kept *k, int sig, struct vv_greenlet *g)
+{
+	k->g = g;
+	k->id = g ? g->id : 0;
+	if (g)
+		atomic_fetch_or(&g->pending, vv__bit(sig));
+	else
+		atomic_fetch_or(&nobodys, vv__bit(sig));
+}
+
+/* After entries were taken: is the bit still true? */
+static void review(int sig, struct vv_greenlet *g)
+{
+	for (struct kept *k = list[sig]; k; k = k->next)
+		if (is_of(k, g))
+			return;
+	atomic_fetch_and(g ? &g->pending : &nobodys, ~vv__bit(sig));
+	if (!list[sig])
+		atomic_fetch_and(&present, ~vv__bit(sig));
+}
+
+static void discard(struct kept **p)
+{
+	struct kept *k = *p;
+
+	*p = k->next;
+	k->next = unused;
+	unused = k;
+}
+
+static struct kept *allocate(void)
+{
+	struct kept *k = unused;
+
+	if (!k)
+		return fresh < POOL ? &pool[fresh++] : NULL;
+	unused = k->next;
+	return k;
+}
+
+int vv__keep(int sig, const siginfo_t *info, struct vv_greenlet *g, bool directed)
+{
+	uint64_t before = begin();
+	struct kept **p = &list[sig], *k;
+	int r = -EAGAIN;
+
+	for (; *p; p = &(*p)->next)
+		if (sig <= VV__SIGSETXID && (*p)->directed == directed && (!directed || is_of(*p, g))) {
+			r = 0;
+			goto out;
+		}
+	k = allocate();
+	if (!k)
+		goto out;
+	k->next = NULL;
+	k->directed = directed;
+	k->info = *info;
+	*p = k;
+	atomic_fetch_or(&present, vv__bit(sig));
+	give(k, sig, g);
+	r = 0;
+out:
+	end(before);
+	return r;
+}
+
+int vv__take_kept(struct vv_greenlet *g, uint64_t set, bool shared, siginfo_t *info)
+{
+	uint64_t left = set & (shared ? atomic_load(&present) : atomic_load(&g->pending)), before;
+	int found = 0;
+
+	if (!left)
+		return 0;
+	before = begin();
+	for (; left && !found; left &= left - 1) {
+		int sig = __builtin_ctzl(left) + 1;
+
+		for (struct kept **p = &list[sig]; *p; p = &(*p)->next) {
+			struct vv_greenlet *owner = (*p)->g;
+
+			if (!is_of(*p, g) && !(shared && !(*p)->directed))
+				continue;
+			*info = (*p)->info;
+			discard(p);
+			review(sig, owner);
+			found = sig;
+			break;
+		}
+	}
+	end(before);
+	return found;
+}
+
+uint64_t vv__kept_for(struct vv_greenlet *g)
+{
+	uint64_t before, set = atomic_load(&g->pending);
+
+	if (!atomic_load(&present))
+		return 0;
+	before = begin();
+	for (uint64_t left = atomic_load(&present) & ~set; left; left &= left - 1) {
+		int sig = __builtin_ctzl(left) + 1;
+
+		for (struct kept *k = list[sig]; k; k = k->next)
+			if (!k->directed)
+				set |= vv__bit(sig);
+	}
+	end(before);
+	return set & ~VV__LIBC_SIGNALS;
+}
+
+void vv__drop_kept(int sig)
+{
+	uint64_t before = begin();
+
+	while (list[sig]) {
+		struct vv_greenlet *owner = list[sig]->g;
+
+		discard(&list[sig]);
+		review(sig, owner);
+	}
+	end(before);
+}
+
+void vv__pass_on_kept(struct vv_greenlet *g, uint64_t set, bool ends)
+{
+	uint64_t before, left = atomic_load(&g->pending) & set & ~VV__LIBC_SIGNALS;
+	bool passed = false;
+
+	if (!left)
+		return;
+	before = begin();
+	for (; left; left &= left - 1) {
+		int sig = __builtin_ctzl(left) + 1;
+
+		for (struct kept **p = &list[sig]; *p;) {
+			if (is_of(*p, g) && !(*p)->directed) {
+				give(*p, sig, NULL);
+				passed = true;
+			} else if (is_of(*p, g) && ends) {
+				discard(p);
+				continue;
+			}
+			p = &(*p)->next;
+		}
+		review(sig, g);
+	}
+	end(before);
+	if (passed)
+		vv__hub_signal();
+}
+
+void vv__forget_kept(void)
+{
+	memset(list, 0, sizeof list);
+	unused = NULL;
+	fresh = 0;
+	atomic_store(&present, 0);
+	atomic_store(&nobodys, 0);
+	atomic_store(&lock, 0);
+}
+
+/* ---- who gets what ---- */
+
+static bool alive(struct vv_greenlet *g)
+{
+	uint8_t state = atomic_load(&g->state);
+
+	return state != VV__FREE && state != VV__DONE && !g->is_hub;
+}
+
+struct choice {
+	uint64_t bit;
+	struct vv_greenlet *found;
+};
+
+static int accepts(struct vv_greenlet *g, void *choice)
+{
+	struct choice *c = choice;
+
+	if (alive(g) && !(g->mask & c->bit))
+		c->found = g;
+	return c->found != NULL;
+}
+
+/* As the kernel does: the main one if it does not block the signal, else any. */
+static struct vv_greenlet *choose(int sig)
+{
+	struct choice c = {vv__bit(sig), NULL};
+
+	if (!accepts(vv__main_greenlet(), &c))
+		vv__each(accepts, &c);
+	return c.found;
+}
+
+/*
+ * Make g look, wherever it is: parked, it is resumed; on another kernel thread, it is sent the signal there. On the run
+ * queue it looks when it is resumed.
+ */
+void vv__prod(struct vv_greenlet *g)
+{
+	uint64_t set = atomic_load(&g->pending) & (~g->mask | VV__LIBC_SIGNALS);
+	int tid = vv__carrier_tid(g);
+
+	if (!tid || set & vv__bit(VV__SIGCANCEL))
+		vv__interrupt(g);
+	if (tid && g != vv__self)
+		for (; set; set &= set - 1)
+			vv__queue_raw(tid, __builtin_ctzl(set) + 1, NULL);
+}
+
+static void assign(int sig, struct vv_greenlet *g)
+{
+	uint64_t before = begin();
+
+	for (struct kept *k = list[sig]; k; k = k->next)
+		if (!k->g)
+			give(k, sig, g);
+	review(sig, NULL);
+	end(before);
+}
+
+/* Make the owner of every entry look, if it may. */
+static void prod_owners(void)
+{
+	uint64_t before = begin();
+
+	for (uint64_t left = atomic_load(&present); left; left &= left - 1)
+		for (struct kept *k = list[__builtin_ctzl(left) + 1]; k; k = k->next)
+			if (k->g && k->id == k->g->id && alive(k->g) && vv__has_signals(k->g))
+				vv__prod(k->g);
+	end(before);
+}
+
+void vv__claim_kept(struct vv_greenlet *g)
+{
+	for (uint64_t left = atomic_load(&nobodys) & ~g->mask; left; left &= left - 1)
+		assign(__builtin_ctzl(left) + 1, g);
+}
+
+/* Core's hook, in the hub: something has been kept. */
+void vv__hub_signals(struct vv__hub *hub)
+{
+	for (uint64_t left = atomic_load(&nobodys); left; left &= left - 1) {
+		int sig = __builtin_ctzl(left) + 1;
+		struct vv_greenlet *g = choose(sig);
+
+		if (g)
+			assign(sig, g);
+	}
+	prod_owners();
+}
+
+/* Core's hook: may g handle something now? */
+bool vv__deliverable(struct vv_greenlet *g)
+{
+	return atomic_load(&g->pending) & (~g->mask | VV__LIBC_SIGNALS);
+}

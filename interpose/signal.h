@@ -1,0 +1,104 @@
+/*
+ * Signals as the files of the family see them: kept signals (sigkept.c), handlers (signal.c), masks (sigmask.c), sending
+ * (sigsend.c), waiting (sigwait.c).
+ *
+ * A signal reaches the program on one of three ways. In program code the kernel's delivery is the program's: our entry
+ * calls the handler at once. Inside Vervet, or when the signal is another greenlet's, it is kept, and its greenlet is
+ * made to look. When that greenlet is back in program code it sends itself the signal again, for real (a "look": the
+ * kernel then makes frame, mask and alternate stack exactly as it does for any signal) and the entry takes the kept
+ * information. So handlers only ever run in frames that the kernel made.
+ */
+#ifndef VV_SIGNAL_H
+#define VV_SIGNAL_H
+
+#include "../core/core.h"
+
+#include <signal.h>
+
+enum { VV__SIGNALS = 64, VV__SIGCANCEL = 32, VV__SIGSETXID = 33 };
+
+#define vv__bit(sig) (1ul << ((sig) - 1))
+#define VV__LIBC_SIGNALS (vv__bit(VV__SIGCANCEL) | vv__bit(VV__SIGSETXID))
+/* Raised by the instruction that runs; never kept, never held back. */
+#define VV__FAULTS                                                                                                    \
+	(vv__bit(SIGSEGV) | vv__bit(SIGBUS) | vv__bit(SIGFPE) | vv__bit(SIGILL) | vv__bit(SIGTRAP) | vv__bit(SIGSYS))
+
+/* si_code of a look: never seen by the program. */
+enum { VV__SI_LOOK = -0x5650 };
+
+static inline uint64_t vv__of_sigset(const sigset_t *set)
+{
+	return *(const uint64_t *)set & ~VV__LIBC_SIGNALS;
+}
+
+/* ---- sigkept.c ---- */
+
+/* Keep a signal for g, or (g null) for whoever does not block it. Returns 0 or -EAGAIN: no room. Async-signal-safe, as
+ * all of these. */
+int vv__keep(int sig, const siginfo_t *info, struct vv_greenlet *g, bool directed);
+/* Take the first kept signal of set that is g's, or if `shared` nobody's or another's but process-directed. Returns its
+ * number or 0. */
+int vv__take_kept(struct vv_greenlet *g, uint64_t set, bool shared, siginfo_t *info);
+/* Signals that g would be shown as pending. */
+uint64_t vv__kept_for(struct vv_greenlet *g);
+/* Drop all kept instances of sig (it is ignored now). */
+void vv__drop_kept(int sig);
+/* g ends: its own are gone, those of the process are somebody else's. */
+void vv__pass_on_kept(struct vv_greenlet *g, uint64_t set, bool ends);
+/* g no longer blocks some signals: those that are nobody's are g's. */
+void vv__claim_kept(struct vv_greenlet *g);
+/* Make the greenlet that has signals look at them, wherever it is. */
+void vv__prod(struct vv_greenlet *g);
+/* In a forked child: nothing is pending. */
+void vv__forget_kept(void);
+
+/* Block every asynchronous signal for this kernel thread; returns what was blocked. Raw, no bookkeeping. */
+uint64_t vv__block_all(void);
+void vv__unblock(uint64_t before);
+
+/* ---- signal.c ---- */
+
+/* True if the program has a handler for sig. */
+bool vv__handled_by_program(int sig);
+/* True if sig has no effect when it is not blocked. */
+bool vv__is_ignored(int sig);
+
+/* ---- cancel.c ---- */
+
+/* SIGCANCEL makes a greenlet on another kernel thread look at its cancellation, its place, its sigwait. */
+void vv__install_cancel_handler(void);
+/* g has been cancelled: end it if its type is asynchronous. */
+void vv__cancel_if_async(struct vv_greenlet *g);
+
+/* ---- sigmask.c ---- */
+
+/* g's mask becomes mask, for the kernel too; kept signals that it no longer blocks are handled before this returns. */
+void vv__change_mask(struct vv_greenlet *g, uint64_t mask);
+/* The stack above `target` is where g goes on: end the waits and hops below it. */
+void vv__abandon_up_to(struct vv_greenlet *g, uintptr_t target);
+
+/* ---- sigsend.c ---- */
+
+/* Direct a signal at a greenlet. Returns 0 or a positive error number. */
+int vv__signal_greenlet(struct vv_greenlet *g, int sig, const siginfo_t *info);
+/* As the system calls tgkill and tkill (tgid -1), with greenlets' ids. Returns 0 or -1 with errno. */
+int vv__tgkill(pid_t tgid, pid_t tid, int sig);
+/* The raw signal to one kernel thread of ours. */
+long vv__queue_raw(int tid, int sig, const siginfo_t *info);
+
+/* ---- timer.c, sched.c ---- */
+
+/* Whom a POSIX timer signals, or null: the process. */
+struct vv_greenlet *vv__timer_owner(int timer);
+/* g was given scheduling attributes by another: make them so. */
+void vv__place_now(struct vv_greenlet *g);
+void vv__place_end(struct vv_greenlet *g);
+
+/* ---- sigwait.c ---- */
+
+/* True if g is in sigwait or its like for sig. */
+bool vv__awaits(struct vv_greenlet *g, int sig);
+/* g ends: what was directed at it is gone. */
+void vv__signals_end(struct vv_greenlet *g);
+
+#endif

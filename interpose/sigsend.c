@@ -1,0 +1,141 @@
+/*
+ * Sending signals to threads. A greenlet has no kernel thread to send to: the signal is kept for it and it is made to
+ * look (sigkept.c). Signals to processes are the kernel's.
+ */
+#include "interpose.h"
+#include "signal.h"
+
+long vv__queue_raw(int tid, int sig, const siginfo_t *info)
+{
+	siginfo_t look = {.si_signo = sig, .si_code = VV__SI_LOOK};
+
+	if (sig == VV__SIGCANCEL || sig == VV__SIGSETXID) /* the latter is libc's */
+		return vv__syscall(SYS_tgkill, vv__syscall(SYS_getpid), tid, VV__SIGCANCEL);
+	return vv__syscall(SYS_rt_tgsigqueueinfo, vv__syscall(SYS_getpid), tid, sig, info ? info : &look);
+}
+
+static siginfo_t info_of(int sig, int code)
+{
+	siginfo_t info = {.si_signo = sig, .si_code = code};
+
+	info.si_pid = vv__syscall(SYS_getpid);
+	info.si_uid = vv__syscall(SYS_getuid);
+	return info;
+}
+
+/* To the caller itself, before this returns. Blocked meanwhile: a handler could move it to another kernel thread. */
+static int raise_here(int sig, const siginfo_t *info)
+{
+	uint64_t before = vv__block_all();
+	long r = vv__queue_raw(vv__syscall(SYS_gettid), sig, info);
+
+	vv__unblock(before);
+	return -r;
+}
+
+int vv__signal_greenlet(struct vv_greenlet *g, int sig, const siginfo_t *info)
+{
+	struct vv_greenlet *me = vv__me();
+	uint8_t state = atomic_load(&g->state);
+
+	if (sig < 0 || sig > VV__SIGNALS)
+		return EINVAL;
+	if (sig == 0 || state == VV__DONE || state == VV__FREE)
+		return 0;
+	if (g == me && (vv__direct(g) || !(g->mask & vv__bit(sig))))
+		return raise_here(sig, info);
+	if (sig == SIGKILL || sig == SIGSTOP)
+		return -vv__syscall(SYS_kill, vv__syscall(SYS_getpid), sig);
+	if (!(g->mask & vv__bit(sig)) && vv__is_ignored(sig))
+		return 0;
+	vv__install_cancel_handler();
+	if (vv__keep(sig, info, g, true) < 0)
+		return EAGAIN;
+	atomic_thread_fence(memory_order_seq_cst); /* against sigsuspend, which opens its mask and then looks */
+	if (!(g->mask & vv__bit(sig)))
+		vv__prod(g);
+	else if (vv__awaits(g, sig)) /* in sigwait: this ends its call */
+		vv__queue_raw(vv__carrier_tid(g), VV__SIGCANCEL, NULL);
+	return 0;
+}
+
+/* ---- pthread_kill and its like ---- */
+
+static int send_thread(pthread_t t, int sig, const siginfo_t *info, bool *not_ours)
+{
+	struct vv_greenlet *g = vv__of_thread(t);
+
+	*not_ours = !g || g->foreign;
+	if (*not_ours)
+		return 0;
+	if (sig == VV__SIGCANCEL || sig == VV__SIGSETXID)
+		return EINVAL;
+	return vv__signal_greenlet(g, sig, info);
+}
+
+VV_EXPORT int pthread_kill(pthread_t t, int sig)
+{
+	siginfo_t info = info_of(sig, SI_TKILL);
+	bool not_ours;
+	int r;
+
+	vv__me();
+	r = send_thread(t, sig, &info, &not_ours);
+	return not_ours ? REAL(pthread_kill)(t, sig) : r;
+}
+
+VV_EXPORT int pthread_sigqueue(pthread_t t, int sig, const union sigval value)
+{
+	siginfo_t info = info_of(sig, SI_QUEUE);
+	bool not_ours;
+	int r;
+
+	vv__me();
+	info.si_value = value;
+	r = send_thread(t, sig, &info, &not_ours);
+	return not_ours ? REAL(pthread_sigqueue)(t, sig, value) : r;
+}
+
+VV_EXPORT int raise(int sig)
+{
+	siginfo_t info = info_of(sig, SI_TKILL);
+	struct vv_greenlet *g = vv__me();
+	int r;
+
+	if (g->is_hub || g->foreign)
+		return REAL(raise)(sig);
+	r = sig == VV__SIGCANCEL || sig == VV__SIGSETXID ? EINVAL : vv__signal_greenlet(g, sig, &info);
+	return vv__errno_return(-r);
+}
+VV_ALIAS(gsignal, raise);
+
+int vv__tgkill(pid_t tgid, pid_t tid, int sig)
+{
+	siginfo_t info = info_of(sig, SI_TKILL);
+	struct vv_greenlet *g;
+	long r;
+
+	if (tid > 0 && (tgid == -1 || tgid == info.si_pid) && (g = vv__of_tid(tid)) && !g->foreign) {
+		if (atomic_load(&g->state) == VV__DONE)
+			return vv__errno_return(-ESRCH);
+		return vv__errno_return(-vv__signal_greenlet(g, sig, &info));
+	}
+	r = tgid == -1 ? vv__syscall(SYS_tkill, tid, sig) : vv__syscall(SYS_tgkill, tgid, tid, sig);
+	return vv__errno_return(r);
+}
+
+VV_EXPORT int tgkill(pid_t tgid, pid_t tid, int sig)
+{
+	vv__me();
+	return vv__tgkill(tgid, tid, sig);
+}
+
+/* A thread's id names its process, too. */
+VV_EXPORT int kill(pid_t pid, int sig)
+{
+	struct vv_greenlet *g;
+
+	vv__me();
+	g = pid > 1 << 22 ? vv__of_tid(pid) : NULL;
+	return REAL(kill)(g ? getpid() : pid, sig);
+}
