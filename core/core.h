@@ -143,6 +143,7 @@ struct vv_greenlet {
 	void *dtors;		       /* C++ thread_local destructors, newest first */
 	_Atomic int *cancel;	       /* VV__CANCEL_* bits, in the thread control block */
 	size_t stack_size, guard_size; /* of its shell */
+	void *stack;                 /* if it is one of core/stack.c */
 	struct vv_greenlet *all_next, *all_prev;
 	unsigned owned;              /* locks held that bear its carrier's id: see interpose/owner.c */
 	void *carrier_robust;        /* the robust list that its carrier had before */

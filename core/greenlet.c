@@ -237,6 +237,12 @@ static int copy_attr(pthread_attr_t *to, const pthread_attr_t *from)
 	return 0;
 }
 
+static void give_stack_back(struct vv_greenlet *g)
+{
+	if (g->stack)
+		vv__stack_put(g->stack, g->stack_size, g->guard_size);
+}
+
 int vv__shell_start(struct vv_greenlet *g, const pthread_attr_t *attr, void *(*entry)(void *), void *arg)
 {
 	pthread_attr_t own;
@@ -250,10 +256,14 @@ int vv__shell_start(struct vv_greenlet *g, const pthread_attr_t *attr, void *(*e
 	if (attr)
 		copy_attr(&own, attr);
 	pthread_attr_setsigmask_np(&own, &every);
+	if (g->pooled && (g->stack = vv__stack_get(g->stack_size, g->guard_size)))
+		pthread_attr_setstack(&own, g->stack, g->stack_size);
 	r = vv__hooks.pthread_create(&g->thread, &own, entry, arg);
 	pthread_attr_destroy(&own);
-	if (r)
+	if (r) {
+		give_stack_back(g);
 		return -r;
+	}
 	/* The shell will do the same; but the creator may ask for its thread before that. */
 	*self_slot(g->thread) = g;
 	find_cancel_word(g);
@@ -392,6 +402,7 @@ static void discard_shells(struct vv_greenlet *g)
 
 		vv__tcb_set_tid(g, 0);
 		vv__hooks.pthread_join(g->thread, NULL);
+		give_stack_back(g);
 		vv__slab_put(&records, g);
 		g = next;
 	}

@@ -118,6 +118,10 @@ int vv__monitor_start(void);
 void vv__monitor_wake(void);
 void vv__monitor_forget(void);
 
+/* stack.c */
+void *vv__stack_get(size_t size, size_t guard);
+void vv__stack_put(void *stack, size_t size, size_t guard);
+
 /* greenlet.c */
 int vv__shell_start(struct vv_greenlet *g, const pthread_attr_t *attr, void *(*entry)(void *), void *arg);
 void vv__shell_publish(struct vv_greenlet *g);
