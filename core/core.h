@@ -78,6 +78,7 @@ struct vv__wait {
 	struct vv__wait *next, *prev; /* bucket's queue */
 	const void *key;	      /* address waited for */
 	uintptr_t tag;		      /* caller's: tells kinds of waiters on one address apart */
+	uint64_t turn;               /* when it first queued up: order among waiters that come again */
 	int64_t deadline;	      /* VV__FOREVER: none */
 	uint32_t heap_index;	      /* place in the hub's heap + 1; 0: not there */
 	uint64_t order;		      /* ties between equal deadlines */
@@ -223,7 +224,7 @@ struct vv__park {
 	uintptr_t tag;	       /* any number; vv__wake_tagged looks at it */
 	int64_t deadline;      /* VV__FOREVER or absolute */
 	unsigned flags;	       /* VV__EINTR ... */
-	bool at_head;	       /* queue in front: a woken waiter that lost the race keeps its turn */
+	uint64_t *turn;        /* keeps the place in the queue of a waiter that was woken and came too late; starts as 0 */
 	const char *what;      /* for reports */
 	bool (*valid)(void *); /* called under the bucket's lock before sleeping; false: do not sleep */
 	void (*then)(void *);  /* called once queued, outside the lock, still inside (unlock the mutex) */

@@ -17,6 +17,7 @@ struct vv__bucket {
 	_Atomic int lock;
 	_Atomic uint32_t count;
 	struct vv__wait *head, *tail;
+	uint64_t turns;
 } __attribute__((aligned(64)));
 
 enum { BUCKET_BITS = 12, BUCKETS = 1 << BUCKET_BITS };
@@ -38,15 +39,28 @@ static void link_tail(struct vv__bucket *b, struct vv__wait *w)
 	b->tail = w;
 }
 
-static void link_head(struct vv__bucket *b, struct vv__wait *w)
+static void link_before(struct vv__bucket *b, struct vv__wait *w, struct vv__wait *next)
 {
-	w->prev = NULL;
-	w->next = b->head;
-	if (b->head)
-		b->head->prev = w;
+	w->next = next;
+	w->prev = next->prev;
+	if (next->prev)
+		next->prev->next = w;
 	else
-		b->tail = w;
-	b->head = w;
+		b->head = w;
+	next->prev = w;
+}
+
+/* Before the first waiter of the same key that queued up later. */
+static void link_in_turn(struct vv__bucket *b, struct vv__wait *w)
+{
+	struct vv__wait *later = b->head;
+
+	while (later && (later->key != w->key || later->turn < w->turn))
+		later = later->next;
+	if (later)
+		link_before(b, w, later);
+	else
+		link_tail(b, w);
 }
 
 static void unlink_wait(struct vv__bucket *b, struct vv__wait *w)
@@ -104,10 +118,15 @@ static bool queue(struct vv__wait *w, const struct vv__park *p)
 	}
 	w->key = p->key;
 	w->tag = p->tag;
-	if (p->at_head)
-		link_head(b, w);
-	else
+	if (p->turn && *p->turn) {
+		w->turn = *p->turn;
+		link_in_turn(b, w);
+	} else {
+		w->turn = ++b->turns;
 		link_tail(b, w);
+		if (p->turn)
+			*p->turn = w->turn;
+	}
 	vv__unlock(&b->lock);
 	return true;
 }
@@ -332,6 +351,7 @@ static int move_locked(struct vv__bucket *a, struct vv__bucket *b, const void *f
 		atomic_fetch_sub(&a->count, 1);
 		atomic_fetch_add(&b->count, 1);
 		__atomic_store_n(&w->key, to, __ATOMIC_RELEASE);
+		w->turn = ++b->turns;
 		link_tail(b, w);
 		moved++;
 	}

@@ -275,7 +275,8 @@ static long try_pi(struct vv_greenlet *g, uint32_t *word)
 
 static long lock_pi(struct vv_greenlet *g, uint32_t *word, int64_t deadline)
 {
-	struct vv__park p = {.key = word, .tag = FUTEX_BITSET_MATCH_ANY, .deadline = deadline, .what = "futex",
+	uint64_t turn = 0;
+	struct vv__park p = {.key = word, .tag = FUTEX_BITSET_MATCH_ANY, .turn = &turn, .deadline = deadline, .what = "futex",
 	    .valid = is_owned, .arg = word};
 	long r;
 
@@ -283,8 +284,6 @@ static long lock_pi(struct vv_greenlet *g, uint32_t *word, int64_t deadline)
 		r = vv__park_on(&p);
 		if (r == -ETIMEDOUT)
 			return r;
-		if (r == 0)
-			p.at_head = true;
 	}
 	return r;
 }

@@ -88,10 +88,12 @@ static int attempt(struct vv_greenlet *g, pthread_mutex_t *m, int kind)
 
 /* ---- waiting ---------------------------------------------------------------------------------------- */
 
-/* A waiter that was woken and came too late goes to the head of the queue: its turn is still the next. */
+/* A waiter that was woken and came too late keeps its turn. */
 static int lock_parked(struct vv_greenlet *g, pthread_mutex_t *m, int64_t deadline)
 {
-	struct vv__park p = {.key = m, .deadline = deadline, .what = "mutex", .valid = is_taken, .arg = m};
+	uint64_t turn = 0;
+	struct vv__park p = {
+	    .key = m, .turn = &turn, .deadline = deadline, .what = "mutex", .valid = is_taken, .arg = m};
 	int r;
 
 	for (;;) {
@@ -101,8 +103,6 @@ static int lock_parked(struct vv_greenlet *g, pthread_mutex_t *m, int64_t deadli
 		r = vv__park_on(&p);
 		if (r == -ETIMEDOUT)
 			return ETIMEDOUT;
-		if (r == 0)
-			p.at_head = true;
 	}
 }
 

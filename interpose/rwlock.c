@@ -83,7 +83,8 @@ static int64_t deadline_of(const struct request *q)
 
 static int park(pthread_rwlock_t *l, const struct request *q)
 {
-	struct vv__park p = {.key = l, .tag = q->write ? WRITER : READER, .deadline = deadline_of(q),
+	uint64_t turn = 0;
+	struct vv__park p = {.key = l, .tag = q->write ? WRITER : READER, .turn = &turn, .deadline = deadline_of(q),
 	    .what = q->write ? "rwlock, to write" : "rwlock, to read",
 	    .valid = q->write ? cannot_write : cannot_read, .arg = l};
 	int r;
@@ -92,8 +93,6 @@ static int park(pthread_rwlock_t *l, const struct request *q)
 		r = vv__park_on(&p);
 		if (r == -ETIMEDOUT)
 			return ETIMEDOUT;
-		if (r == 0)
-			p.at_head = true;
 		r = q->write ? REAL(pthread_rwlock_trywrlock)(l) : try_read(l);
 		if (r != EBUSY)
 			return r;

@@ -33,7 +33,8 @@ static bool is_zero(void *semaphore)
 /* A time-out makes the kernel's wait not restartable, whatever SA_RESTART says. */
 static int wait_parked(sem_t *sem, int64_t deadline, unsigned flags)
 {
-	struct vv__park p = {.key = sem, .deadline = deadline, .flags = flags | VV__EINTR | VV__CANCEL,
+	uint64_t turn = 0;
+	struct vv__park p = {.key = sem, .turn = &turn, .deadline = deadline, .flags = flags | VV__EINTR | VV__CANCEL,
 	    .what = "semaphore", .valid = is_zero, .arg = sem};
 	int r;
 
@@ -43,8 +44,6 @@ static int wait_parked(sem_t *sem, int64_t deadline, unsigned flags)
 			vv__cancel_now();
 		if (r == -ETIMEDOUT || r == -EINTR)
 			return vv__errno_return(r);
-		if (r == 0)
-			p.at_head = true;
 	}
 	return 0;
 }

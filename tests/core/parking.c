@@ -94,17 +94,40 @@ Test(parking, requeue_wakes_some_and_moves_the_rest, .init = park_all)
 	cr_expect_str_eq(journal, "0 4 1 2 3 ");
 }
 
-Test(parking, at_head_keeps_its_turn, .init = park_all)
+static void *park_twice(void *arg)
 {
-	struct waiter first = {9, {.key = &key, .deadline = VV__FOREVER, .at_head = true, .what = "test"}};
-	struct vv_greenlet *g = spawn(park, &first);
+	struct waiter *w = arg;
+	uint64_t turn = 0;
 
+	w->park.turn = &turn;
+	vv__park_on(&w->park);
+	vv__yield();
+	return park(w);
+}
+
+Test(parking, latecomers_keep_their_turns, .init = core_begin)
+{
+	for (int i = 0; i < WAITERS; i++) {
+		waiters[i] = (struct waiter){i, {.key = &key, .deadline = VV__FOREVER, .what = "test"}};
+		parked[i] = spawn(park_twice, &waiters[i]);
+	}
 	settle();
-	cr_expect_eq(vv__wake(&key, 10), WAITERS + 1);
-	join(g);
-	join_all();
+	cr_expect_eq(vv__wake(&key, 3), 3);
+	settle();
+	cr_expect_eq(vv__waiters(&key, 0), WAITERS);
 
-	cr_expect_str_eq(journal, "9 0 1 2 3 4 ");
+	for (int i = 0; i < WAITERS; i++) {
+		cr_expect_eq(vv__wake(&key, 1), 1);
+		settle();
+	}
+	/* 3 has come back to the place before 4 and was the fifth. */
+	cr_expect_str_eq(journal, "0 1 2 3 ");
+	for (int i = 0; i < 2; i++) {
+		cr_expect_eq(vv__wake(&key, 10), 1);
+		settle();
+	}
+	join_all();
+	cr_expect_str_eq(journal, "0 1 2 3 4 ");
 }
 
 Test(parking, deadline_ends_a_wait_and_takes_it_off_the_queue, .init = core_begin)
