@@ -274,8 +274,9 @@ static void write_all(const char *name, void (*fill)(FILE *), int mode)
 	f = fdopen(p[1], "w");
 	setvbuf(f, NULL, mode, mode == _IOFBF ? 4096 : 0);
 	fill(f);
-	tell(fclose(f));
+	int r = fclose(f);
 	join(drainer);
+	printf("closed: %d\n", r);
 }
 
 static void by_descriptor(void)
