@@ -8,6 +8,7 @@
 
 #include "fdinfo.h"
 #include "hop.h"
+#include "signal.h"
 #include "stdio.h"
 
 #include <linux/futex.h>
@@ -33,15 +34,15 @@ static void in_parent(void)
 	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, &vv__me()->fork_mask, NULL, sizeof(uint64_t));
 }
 
-/* What other families keep about the parent's greenlets. */
-__attribute__((weak)) void vv__signal_fork_child(void)
+void vv__forked(void)
 {
+	vv__fork_child();
+	vv__kept_forget();
 }
 
 static void in_child(void)
 {
-	vv__fork_child();
-	vv__signal_fork_child();
+	vv__forked();
 	in_parent();
 }
 

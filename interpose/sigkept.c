@@ -103,6 +103,16 @@ static struct kept *allocate(void)
 	return k;
 }
 
+/* A forked child starts without pending signals: what was kept is the parent's. */
+void vv__kept_forget(void)
+{
+	memset(list, 0, sizeof list);
+	unused = NULL;
+	fresh = 0;
+	atomic_store(&present, 0);
+	atomic_store(&nobodys, 0);
+}
+
 int vv__keep(int sig, const siginfo_t *info, struct vv_greenlet *g, bool directed)
 {
 	uint64_t before = begin();

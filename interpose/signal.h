@@ -33,6 +33,8 @@ static inline uint64_t vv__of_sigset(const sigset_t *set)
 
 /* ---- sigkept.c ---- */
 
+/* Forget them all: the child side of fork. */
+void vv__kept_forget(void);
 /* Keep a signal for g, or (g null) for whoever does not block it. Returns 0 or -EAGAIN: no room. Async-signal-safe, as
  * all of these. */
 int vv__keep(int sig, const siginfo_t *info, struct vv_greenlet *g, bool directed);

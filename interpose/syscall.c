@@ -7,6 +7,7 @@
  */
 #include "futex.h"
 #include "interpose.h"
+#include "process.h"
 
 #include <sched.h>
 #include <sys/file.h>
@@ -158,7 +159,7 @@ static long fork_like(const long *a)
 	long r = raw(SYS_clone, a);
 
 	if (r == 0)
-		vv__fork_child();
+		vv__forked();
 	return r;
 }
 
