@@ -159,6 +159,8 @@ VV_EXPORT int pthread_getattr_np(pthread_t t, pthread_attr_t *attr)
 	if (r)
 		return r;
 	learn_facts(g, attr);
+	if (g->stack) /* ours: glibc takes it for one that the program gave, without a guard */
+		pthread_attr_setguardsize(attr, g->guard_size);
 	if (atomic_load(&g->join_state) == VV__DETACHED)
 		pthread_attr_setdetachstate(attr, PTHREAD_CREATE_DETACHED);
 	return 0;
