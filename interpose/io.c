@@ -129,12 +129,13 @@ static vv__slow long read_file(
 	return more > 0 ? r + more : r;
 }
 
-/* A short read: does it say that nothing is left, or only what the page cache had? */
+/* A short read: does it say that nothing is left, or only what the page cache had (or /dev/zero, which RWF_NOWAIT ends
+ * early)? */
 static long read_short(struct vv__fdcall *c, long r, const struct iovec *iov, int n, int flags)
 {
 	if (c->kind == VV__FD_UNKNOWN)
 		c->kind = vv__fdinfo_classify(c->fd);
-	if (c->kind == VV__FD_DISK)
+	if (is_file(c->kind))
 		return read_file(c, r, iov, n, CURRENT, flags);
 	if (vv__fd_is_stream(c->kind) || c->kind == VV__FD_PIPE)
 		vv__fdcall_drain(c);
