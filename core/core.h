@@ -44,13 +44,14 @@ enum vv__state {
 
 enum vv__wait_state { VV__QUEUED = 1, VV__WOKEN, VV__TIMED_OUT };
 
-enum vv__wait_kind { VV__WAIT_ADDRESS = 1, VV__WAIT_FDS, VV__WAIT_TIME };
+enum vv__wait_kind { VV__WAIT_ADDRESS = 1, VV__WAIT_FDS, VV__WAIT_TIME, VV__TIMER };
 
 /* How a wait may end early. */
 enum {
 	VV__EINTR = 1,	 /* a signal handler that ran ends it with -EINTR ... */
 	VV__RESTART = 2, /* ... unless every handler that ran was installed with SA_RESTART */
 	VV__CANCEL = 4,	 /* a cancellation point: a pending pthread_cancel ends it with -ECANCELED */
+	VV__API = 16,	 /* a call of the public API: ends with the raised error itself, see vv__raise */
 	VV__SINCE = 8,	 /* a handler that ran since the caller set g->handled to 0 counts, too */
 };
 
@@ -85,7 +86,9 @@ struct vv__wait {
 	uintptr_t frame;	      /* stack pointer where it began */
 	_Atomic uint8_t state;
 	uint8_t kind;
+	bool api;		   /* VV__API was among the flags */
 	const char *what;	   /* in words, for reports: "mutex", "read" ... */
+	void (*expire)(struct vv__wait *); /* VV__TIMER: called in the hub when the deadline is reached */
 	struct vv__fd_node *nodes; /* VV__WAIT_FDS: one per descriptor */
 	uint32_t nnodes;
 	struct vv__fd_node node1; /* the usual single one */
@@ -143,6 +146,8 @@ struct vv_greenlet {
 	char name[16];
 	void *dtors;		       /* C++ thread_local destructors, newest first */
 	_Atomic int *cancel;	       /* VV__CANCEL_* bits, in the thread control block */
+	_Atomic int raised;	       /* error that ends the present or the next cancellable wait */
+	uint8_t shell_class;	       /* of a vv greenlet's shell: see core/shell.c; 0: glibc's own */
 	size_t stack_size, guard_size; /* of its shell */
 	void *stack;                 /* if it is one of core/stack.c */
 	struct vv_greenlet *all_next, *all_prev;
@@ -250,6 +255,9 @@ int vv__requeue(const void *from, const void *to, int nwake, int nmove, bool (*v
 /* How many wait on key (with that tag, if tag is not 0). Takes the bucket's lock only if the bucket is in use. */
 int vv__waiters(const void *key, uintptr_t tag);
 
+/* The same by a greenlet that has entered already; returns outside. Not for native greenlets. */
+int vv__park_entered(struct vv_greenlet *g, const struct vv__park *p);
+
 /* ---- waiting for descriptors ------------------------------------------------------------------------ */
 
 /*
@@ -300,10 +308,13 @@ struct vv__hooks {
 	int (*pthread_join)(pthread_t, void **);
 	int (*key_create)(pthread_key_t *, void (*)(void *));
 	int (*setspecific)(pthread_key_t, const void *);
+	void (*pthread_exit)(void *);
 	void (*run_handlers)(struct vv_greenlet *);  /* run kept signal handlers (program code) */
 	bool (*deliverable)(struct vv_greenlet *);   /* has g a kept signal that it does not block? */
 	void (*hub_signals)(struct vv__hub *);	     /* hub: hand out kept process signals */
 	void (*greenlet_ends)(struct vv_greenlet *); /* thread_local and key destructors (program code) */
+	void (*vv_ends)(struct vv_greenlet *);	     /* the public API's part of an end, or null (program code) */
+	int (*patched)(const char *family); /* 1, 0 or -EINVAL: no such family */
 	bool (*may_be_signalled)(void);		     /* could a signal handler still wake somebody? */
 };
 extern struct vv__hooks vv__hooks;
@@ -327,7 +338,7 @@ bool vv__give_up_key(pthread_key_t *key);
 int vv__spawn(
     struct vv_greenlet **out, const pthread_attr_t *attr, vv__start_fn fn, void *arg, int join_state);
 
-enum { VV__JOINABLE, VV__JOINING, VV__DETACHED };
+enum { VV__JOINABLE, VV__JOINING, VV__DETACHED, VV__ENDED };
 
 /* End the main greenlet, which came here through pthread_exit; the others go on. */
 void vv__end_main(void) __attribute__((noreturn));
@@ -336,6 +347,18 @@ void vv__end_main(void) __attribute__((noreturn));
 int vv__join(struct vv_greenlet *g, int64_t deadline, unsigned flags);
 /* Give a done greenlet (or one that will never be joined) back for recycling. */
 void vv__release(struct vv_greenlet *g);
+
+/*
+ * Make a vv greenlet: cooperative, on a shell of its own kind with stack bytes of stack. It will call fn with a copy of the
+ * size bytes at data. It is not known to the hub until vv__go, after which it runs once its turn comes. Null if out of
+ * memory. vv__drop gives back one that was never run.
+ */
+struct vv_greenlet *vv__light(size_t stack, vv__start_fn fn, const void *data, size_t size);
+void vv__go(struct vv_greenlet *g);
+void vv__drop(struct vv_greenlet *g);
+
+/* End the calling greenlet as pthread_exit does: clean-up handlers and C++ destructors run. */
+void vv__unwind(struct vv_greenlet *g, void *value) __attribute__((noreturn));
 
 /* The greenlet behind a pthread_t of this process, or null for a kernel thread that is not ours. */
 struct vv_greenlet *vv__of_thread(pthread_t t);
@@ -347,6 +370,15 @@ struct vv_greenlet *vv__of_tid(int tid);
 /* Resume a parked greenlet so that it looks at its signals or its cancellation; its wait stays queued. A greenlet
  * that runs elsewhere is left alone (the caller sends its carrier a signal). Callable from anywhere. */
 void vv__interrupt(struct vv_greenlet *g);
+/* End g's present or next cancellable wait with error (positive): -ETIME for interposed calls, -error for VV__API ones.
+ * Callable from anywhere. */
+void vv__raise(struct vv_greenlet *g, int error);
+
+/* Call w->expire(w) in the hub at deadline. The caller owns w and has entered; zeroed w is idle. 0 or -ENOMEM. */
+int vv__timer_start(struct vv__wait *w, int64_t deadline, void (*expire)(struct vv__wait *));
+/* No call any more, whether or not it was started. */
+void vv__timer_stop(struct vv__wait *w);
+
 /* Kernel thread id that runs g now, or 0 if it is parked. */
 int vv__carrier_tid(struct vv_greenlet *g);
 /* Kernel thread id that runs the hub. */

@@ -329,6 +329,11 @@ static void keep_for_waiters(struct fd *f, int fd)
 	to->private = true;
 	while ((n = f->head)) {
 		dequeue(f, n);
+		if (n->wait->api) { /* is told instead: -EBADF */
+			n->fd = -1;
+			wake(n->wait);
+			continue;
+		}
 		n->fd = copy;
 		add(n);
 	}

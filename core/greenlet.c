@@ -131,6 +131,11 @@ int vv__tcb_tid(struct vv_greenlet *g)
 	return tid_offset ? *(int *)((char *)g->thread + tid_offset) : g->tid;
 }
 
+size_t vv__tcb_tid_offset(void)
+{
+	return tid_offset;
+}
+
 void vv__tcb_set_tid(struct vv_greenlet *g, int tid)
 {
 	if (tid_offset)
@@ -307,6 +312,8 @@ static void end(struct vv_greenlet *g, void *value, bool unwound)
 {
 	g->value = value;
 	g->unwound = unwound;
+	if (g->user && vv__hooks.vv_ends)
+		vv__hooks.vv_ends(g);
 	atomic_fetch_or(g->cancel, VV__CANCEL_EXITING);
 	vv__abandon_waits(g);
 	vv__hooks.greenlet_ends(g);
@@ -363,6 +370,11 @@ void vv__greenlet_ended(struct vv_greenlet *g)
 	if (g->mask)
 		atomic_store_explicit(&h->masks_dirty, 1, memory_order_relaxed);
 	atomic_store(&g->state, VV__DONE);
+	if (g->shell_class && g != main_greenlet) {
+		if (atomic_exchange(&g->join_state, VV__ENDED) == VV__DETACHED)
+			vv__drop(g);
+		return;
+	}
 	if (g != main_greenlet && atomic_load(&g->join_state) == VV__DETACHED)
 		put_away(g);
 	else
@@ -425,7 +437,7 @@ void vv__release(struct vv_greenlet *g)
 {
 	struct vv_greenlet *me = vv__me();
 
-	if (g == main_greenlet || g->foreign)
+	if (g == main_greenlet || g->foreign || g->shell_class)
 		return;
 	if (me->native) {
 		list_remove(g);
@@ -505,6 +517,7 @@ static void reset(struct vv_greenlet *g, struct vv_greenlet *me, vv__start_fn fn
 	g->pending = 0;
 	if (g->cancel)
 		atomic_store(g->cancel, 0);
+	g->raised = 0;
 	g->switches = 0;
 	g->wait = NULL;
 	g->alt_stack = (stack_t){.ss_size = 0};
@@ -583,6 +596,68 @@ int vv__spawn(
 	}
 	*out = g;
 	return 0;
+}
+
+/* ---- vv greenlets ---- */
+
+static void light_main(void *unused)
+{
+	run();
+}
+
+struct vv_greenlet *vv__light(size_t stack, vv__start_fn fn, const void *data, size_t size)
+{
+	struct vv_greenlet *me = vv__me(), *g;
+	char *top;
+	void *user;
+
+	if (!atomic_load(&vv__started) && vv__hub_start(me) < 0)
+		return NULL;
+	g = vv__shell_take(stack + size);
+	if (!g)
+		return NULL;
+	user = g->user;
+	top = (char *)vv__shell_stack_top(g) - ((size + 63) & ~63ul);
+	reset(g, me, fn, data ? memcpy(top, data, size) : NULL, VV__JOINABLE);
+	g->user = user;
+	g->name[0] = 0;
+	g->cooperative = true;
+	g->fresh = false;
+	vv__tcb_set_tid(g, g->tid = fresh_tid());
+	vv__context_make(&g->ctx, top, g->ctx.tp, light_main, NULL);
+	return g;
+}
+
+void vv__go(struct vv_greenlet *g)
+{
+	struct vv_greenlet *me = vv__self;
+	bool enter = !me->native && !me->holds;
+
+	if (enter)
+		vv__enter(me);
+	go(me, g);
+	if (enter)
+		vv__leave(me);
+}
+
+void vv__drop(struct vv_greenlet *g)
+{
+	struct vv_greenlet *me = vv__self;
+	uint8_t inside = me->inside;
+
+	me->inside = 1;
+	if (g->state != VV__FREE)
+		list_remove(g);
+	atomic_store(&g->state, VV__FREE);
+	vv__shell_put(g);
+	me->inside = inside;
+}
+
+void vv__unwind(struct vv_greenlet *g, void *value)
+{
+	g->value = value;
+	vv__hooks.pthread_exit(value);
+	vv__die("pthread_exit returned");
 }
 
 /* ---- adoption ---- */

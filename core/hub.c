@@ -127,6 +127,12 @@ void vv__interrupt(struct vv_greenlet *g)
 	me->inside = inside;
 }
 
+void vv__raise(struct vv_greenlet *g, int error)
+{
+	atomic_store(&g->raised, error);
+	vv__interrupt(g);
+}
+
 /* ---- deadlines ---- */
 
 static void note_earliest(struct vv__hub *h)
@@ -148,6 +154,26 @@ void vv__deadline_disarm(struct vv__wait *w)
 		return;
 	vv__heap_remove(&w->g->hub->heap, w);
 	note_earliest(w->g->hub);
+}
+
+int vv__timer_start(struct vv__wait *w, int64_t deadline, void (*expire)(struct vv__wait *))
+{
+	vv__timer_stop(w);
+	w->g = &vv__hub.self;
+	w->kind = VV__TIMER;
+	w->deadline = deadline;
+	w->expire = expire;
+	return vv__deadline_arm(w);
+}
+
+void vv__timer_stop(struct vv__wait *w)
+{
+	struct vv__heap *heap = &vv__hub.heap;
+
+	/* after fork the hub is another, and what was armed before is not */
+	if (w->heap_index && w->heap_index <= heap->n && heap->at[w->heap_index - 1] == w)
+		vv__deadline_disarm(w);
+	w->heap_index = 0;
 }
 
 static void fire_deadlines(struct vv__hub *h)
@@ -363,6 +389,12 @@ static bool is_blocked(struct vv__hub *h)
 /* Said once, and only when it has lasted: a program may wait for a signal on purpose. */
 static void report_blocked(struct vv__hub *h)
 {
+	struct vv_greenlet *first = vv__main_greenlet();
+
+	if (atomic_load(&first->state) == VV__PARKED && first->wait && first->wait->api) {
+		vv__raise(first, EDEADLK); /* gevent's LoopExit: a program of the API is told */
+		return;
+	}
 	h->blocked_reported = true;
 	vv__log("would block forever: every greenlet waits for another");
 	vv__each(report_waiter, NULL);
@@ -374,7 +406,7 @@ static void sleep_until_event(struct vv__hub *h)
 
 	h->doubt = blocked;
 	atomic_store(&h->sleeping, 1);
-	vv__poller_run(!atomic_load(&h->inbox) && !atomic_load(&h->signals));
+	vv__poller_run(!h->head && !atomic_load(&h->inbox) && !atomic_load(&h->signals));
 	atomic_store(&h->sleeping, 0);
 	if (blocked && !h->doubt && is_blocked(h))
 		report_blocked(h);
@@ -389,6 +421,11 @@ static void look_at_events(struct vv__hub *h)
 	fire_deadlines(h);
 	drain_inbox(h);
 	set_idle_mask(h); /* also if others are ready: those that run may all block what one that waits does not */
+	if (!h->head && vv__unlikely(vv__waiters(&h->idle, 0))) {
+		vv__poller_run(false);
+		if (!h->head)
+			vv__wake(&h->idle, INT32_MAX);
+	}
 	if (h->head)
 		vv__poller_run(false);
 	else

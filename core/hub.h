@@ -52,6 +52,7 @@ struct vv__hub {
 	uint64_t idle_mask; /* signals that every greenlet blocks */
 	_Atomic int masks_dirty;
 	bool doubt;            /* asleep with nothing to wait for: set false when that has lasted */
+	char idle; /* its address: waits until nobody else has anything to do */
 	bool blocked_reported;
 	struct vv_greenlet self; /* the hub's own pseudo greenlet */
 };
@@ -81,6 +82,7 @@ struct vv__wait *vv__wait_begin(struct vv_greenlet *g, uint8_t kind, int64_t dea
 void vv__wait_end(struct vv_greenlet *g, struct vv__wait *w);
 int vv__wait_sleep(struct vv_greenlet *g, struct vv__wait *w, unsigned flags);
 void vv__wait_expired(struct vv__wait *w);
+int vv__raised_error(struct vv_greenlet *g, unsigned flags);
 
 /* parking.c */
 void vv__parking_forget(void);
@@ -128,6 +130,13 @@ void vv__shell_publish(struct vv_greenlet *g);
 void vv__shell_await(struct vv_greenlet *g);
 void vv__greenlet_ended(struct vv_greenlet *g);
 void vv__greenlets_forget(struct vv_greenlet *keep);
+
+size_t vv__tcb_tid_offset(void);
+
+/* shell.c */
+struct vv_greenlet *vv__shell_take(size_t stack);
+void vv__shell_put(struct vv_greenlet *g);
+void *vv__shell_stack_top(struct vv_greenlet *g);
 
 extern _Atomic int vv__monitor_deep; /* the monitor sleeps until woken */
 

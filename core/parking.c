@@ -18,9 +18,9 @@ struct vv__bucket {
 	_Atomic uint32_t count;
 	struct vv__wait *head, *tail;
 	uint64_t turns;
-} __attribute__((aligned(64)));
+} __attribute__((aligned(32)));
 
-enum { BUCKET_BITS = 12, BUCKETS = 1 << BUCKET_BITS };
+enum { BUCKET_BITS = 14, BUCKETS = 1 << BUCKET_BITS };
 static struct vv__bucket buckets[BUCKETS];
 
 static struct vv__bucket *bucket_of(const void *key)
@@ -147,6 +147,8 @@ static int sleep_native(struct vv_greenlet *g, struct vv__wait *w, const struct 
 	while (atomic_load(&w->state) == VV__QUEUED) {
 		if (p->flags & VV__CANCEL && vv__cancel_pending(g) && vv__unqueue_address(w, VV__TIMED_OUT))
 			return -ECANCELED;
+		if (p->flags & VV__CANCEL && atomic_load(&g->raised) && vv__unqueue_address(w, VV__TIMED_OUT))
+			return vv__raised_error(g, p->flags);
 		r = futex_wait(&g->native_futex, p->deadline);
 		atomic_store(&g->native_futex, 0);
 		if (r == -ETIMEDOUT && vv__unqueue_address(w, VV__TIMED_OUT))
@@ -179,20 +181,11 @@ static int park_native(struct vv_greenlet *g, const struct vv__park *p)
 	return r;
 }
 
-int vv__park_on(const struct vv__park *p)
+int vv__park_entered(struct vv_greenlet *g, const struct vv__park *p)
 {
-	struct vv_greenlet *g = vv__me();
-	struct vv__wait *w;
+	struct vv__wait *w = vv__wait_begin(g, VV__WAIT_ADDRESS, p->deadline, p->what);
 	int r;
 
-	if (g->native || !atomic_load(&vv__started)) {
-		g->native++;
-		r = park_native(g, p);
-		g->native--;
-		return r;
-	}
-	vv__enter(g);
-	w = vv__wait_begin(g, VV__WAIT_ADDRESS, p->deadline, p->what);
 	if (!w)
 		r = -ENOMEM;
 	else if (!queue(w, p))
@@ -206,6 +199,21 @@ int vv__park_on(const struct vv__park *p)
 		vv__wait_end(g, w);
 	vv__leave(g);
 	return r;
+}
+
+int vv__park_on(const struct vv__park *p)
+{
+	struct vv_greenlet *g = vv__me();
+	int r;
+
+	if (g->native || !atomic_load(&vv__started)) {
+		g->native++;
+		r = park_native(g, p);
+		g->native--;
+		return r;
+	}
+	vv__enter(g);
+	return vv__park_entered(g, p);
 }
 
 /* ---- waking ---- */

@@ -65,6 +65,10 @@ static bool unqueue(struct vv__wait *w)
 /* The hub found the deadline reached. */
 void vv__wait_expired(struct vv__wait *w)
 {
+	if (w->kind == VV__TIMER) {
+		w->expire(w);
+		return;
+	}
 	if (unqueue(w))
 		vv__ready(w->g);
 }
@@ -81,7 +85,14 @@ static uint8_t run_handlers(struct vv_greenlet *g)
 	return ran;
 }
 
-/* Resumed, yet still queued: a cancellation or a signal. Returns what ends the wait, or 0. */
+int vv__raised_error(struct vv_greenlet *g, unsigned flags)
+{
+	int error = atomic_exchange(&g->raised, 0);
+
+	return flags & VV__API ? -error : -ETIME;
+}
+
+/* Resumed, yet still queued: a cancellation, a raised error or a signal. Returns what ends the wait, or 0. */
 static int interruption(struct vv_greenlet *g, struct vv__wait *w, unsigned flags)
 {
 	uint8_t ran;
@@ -93,6 +104,10 @@ static int interruption(struct vv_greenlet *g, struct vv__wait *w, unsigned flag
 	if (flags & VV__SINCE && g->handled) {
 		vv__regain(g);
 		return unqueue(w) ? -EINTR : 0;
+	}
+	if (flags & VV__CANCEL && vv__unlikely(atomic_load(&g->raised))) {
+		vv__regain(g);
+		return unqueue(w) ? vv__raised_error(g, flags) : 0;
 	}
 	if (!vv__has_signals(g))
 		return 0;
@@ -122,6 +137,7 @@ int vv__wait_sleep(struct vv_greenlet *g, struct vv__wait *w, unsigned flags)
 	if (w->deadline != VV__FOREVER && vv__deadline_arm(w) < 0)
 		vv__die("out of memory for a deadline");
 	vv__count(parks);
+	w->api = flags & VV__API;
 	for (;;) {
 		r = interruption(g, w, flags);
 		if (r < 0)

@@ -141,7 +141,7 @@ void vv__greenlet_ends(struct vv_greenlet *g)
 	run_dtors(g); /* a key's destructor may have made new ones */
 	vv__release_robust_mutexes(g);
 	vv__signals_end(g);
-	if (g->pooled && !g->unwound)
+	if (g->pooled && (!g->unwound || g->shell_class))
 		reset_tls();
 }
 

@@ -29,6 +29,20 @@ __attribute__((weak)) bool vv__may_be_signalled(void)
 	return false;
 }
 
+static int patched(const char *family)
+{
+	static const char *const names[] = {
+#define FAMILY(name, what) #name,
+#include "../interpose/families.def"
+#undef FAMILY
+	};
+
+	for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+		if (!strcmp(names[i], family))
+			return vv__families >> i & 1;
+	return -EINVAL;
+}
+
 void vv__shim_start(void)
 {
 	static struct vv__hooks hooks = {
@@ -37,6 +51,7 @@ void vv__shim_start(void)
 	    .hub_signals = vv__hub_signals,
 	    .greenlet_ends = vv__greenlet_ends,
 	    .may_be_signalled = vv__may_be_signalled,
+	    .patched = patched,
 	};
 
 	vv__config_read();
@@ -46,6 +61,7 @@ void vv__shim_start(void)
 	hooks.pthread_join = REAL(pthread_join);
 	hooks.key_create = REAL(pthread_key_create);
 	hooks.setspecific = pthread_setspecific;
+	hooks.pthread_exit = REAL(pthread_exit);
 	vv__core_init(&hooks);
 }
 
