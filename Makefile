@@ -12,7 +12,7 @@ CFLAGS += -std=gnu11 $(OPT) $(WARN) -fvisibility=hidden -fno-delete-null-pointer
 LIBFLAGS := -fPIC -ftls-model=initial-exec -fno-stack-protector
 LDFLAGS_LIB := -shared -Wl,-z,defs -Wl,-z,now -Wl,-soname,libvervet.so
 
-CORE := $(wildcard core/*.c) core/context_$(ARCH).S
+CORE := $(wildcard core/*.c core/api/*.c) core/context_$(ARCH).S
 LIB := $(CORE) $(wildcard interpose/*.c) interpose/syscall_$(ARCH).S $(wildcard shim/lib*.c) shim/settings.c
 TOOL := $(filter-out $(wildcard shim/lib*.c),$(wildcard shim/*.c))
 TOOL_LIBS := -lelf

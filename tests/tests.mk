@@ -39,3 +39,9 @@ test-programs: $(B)/libvervet.so
 # Debian's programs, run plain and patched.
 test-real: $(B)/libvervet.so
 	tests/real/run
+
+# Programs of the public API.
+.PHONY: test-api
+SUITES += test-api
+test-api: $(B)/libvervet.so
+	@CC="$(CC)" tests/api/run
