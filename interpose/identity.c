@@ -143,6 +143,10 @@ static int ask_for_another(struct vv_greenlet *g, pthread_attr_t *attr)
 
 	if (r)
 		return r;
+	if (g->stack) {
+		pthread_attr_setstack(attr, g->stack, g->stack_size);
+		return 0;
+	}
 	pthread_attr_setstack(attr, (void *)(facts[0] + facts[2]), facts[1] - facts[2]);
 	pthread_attr_setguardsize(attr, facts[3]);
 	return 0;
@@ -155,12 +159,13 @@ VV_EXPORT int pthread_getattr_np(pthread_t t, pthread_attr_t *attr)
 
 	if (!g || g->foreign || me->is_hub || g == vv__main_greenlet())
 		return REAL(pthread_getattr_np)(t, attr);
-	r = g != me && facts_offset ? ask_for_another(g, attr) : ask_under_kernel_id(g, attr);
+	r = g != me && (facts_offset || g->stack) ? ask_for_another(g, attr) : ask_under_kernel_id(g, attr);
 	if (r)
 		return r;
-	learn_facts(g, attr);
-	if (g->stack) /* ours: glibc takes it for one that the program gave, without a guard */
-		pthread_attr_setguardsize(attr, g->guard_size);
+	if (g->stack)
+		pthread_attr_setguardsize(attr, g->guard_size); /* ours, unknown to glibc */
+	else
+		learn_facts(g, attr);
 	if (atomic_load(&g->join_state) == VV__DETACHED)
 		pthread_attr_setdetachstate(attr, PTHREAD_CREATE_DETACHED);
 	return 0;
