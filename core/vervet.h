@@ -390,6 +390,40 @@ void *vv_blocking(void *(*fn)(void *), void *arg);
  * Errors: -EINVAL no such signal. */
 int vv_signal(int number, void (*fn)(int number, void *arg), void *arg);
 
+/* ---- subprocesses ----------------------------------------------------------------------------------- */
+
+enum {
+	VV_STDIN = 1, /* a pipe to or from the child */
+	VV_STDOUT = 2,
+	VV_STDERR = 4,
+	VV_STDERR_TO_STDOUT = 8,
+};
+
+/* Start a program (looked up in PATH) with these arguments, the last of them null, or a command of the shell. flags: any of
+ * the above. Blocks: this greenlet, until it has started. Returns: a handle. Errors: those of posix_spawn and pipe. */
+struct vv_process;
+struct vv_process *vv_process_spawn(char *const argv[], unsigned flags);
+struct vv_process *vv_process_shell(const char *command, unsigned flags);
+/* Close its pipes and forget it; if it runs, it runs on. Null is allowed. Blocks: never. */
+int vv_process_free(struct vv_process *p);
+/* Blocks: never. Returns: its id; our end of its pipe 0, 1 or 2, which is non-blocking, or -1. */
+int vv_process_pid(struct vv_process *p);
+int vv_process_fd(struct vv_process *p, int number);
+/* Wait for its end; status (may be null): what it exited with, or minus the signal that ended it. Blocks: this greenlet.
+ * Errors: -ECHILD somebody else has waited for it. */
+int vv_process_wait(struct vv_process *p, int *status, int64_t timeout_ns);
+/* Send it a signal. Blocks: never. Errors: -ESRCH it has ended. */
+int vv_process_kill(struct vv_process *p, int signal);
+/*
+ * Write size bytes of input to it, read all that it prints, wait for its end. out and err (may be null) are set to text
+ * that the caller frees with free, a zero byte behind it; null if there was none. Blocks: this greenlet. At a time-out
+ * they hold what came so far.
+ */
+int vv_process_communicate(struct vv_process *p, const void *input, size_t size, char **out, size_t *out_size,
+    char **err, size_t *err_size, int *status, int64_t timeout_ns);
+
+/* ---- what is patched -------------------------------------------------------------------------------- */
+
 /* Is a family of libc's functions patched ("socket": see vervet --list)? Blocks: never. Returns: 1 or 0.
  * Errors: -EINVAL no such family. */
 int vv_patched(const char *family);

@@ -45,3 +45,9 @@ test-real: $(B)/libvervet.so
 SUITES += test-api
 test-api: $(B)/libvervet.so
 	@CC="$(CC)" tests/api/run
+
+# The tutorial: programs of the API, and unmodified ones.
+.PHONY: test-tutorial
+SUITES += test-tutorial
+test-tutorial: all
+	@CC="$(CC)" tests/tutorial/run
