@@ -69,7 +69,9 @@ static void error_after_a_part(void)
 		pthread_t t = start(reset_in_the_middle, NULL);
 		struct iovec v[2] = {{big, MANY / 2}, {big + MANY / 2, MANY / 2}};
 
-		n = i == 0 ? write(fd[0], big, MANY) : i == 1 ? send(fd[0], big, MANY, 0) : writev(fd[0], v, 2);
+		n = i == 0   ? write(fd[0], big, MANY)
+		    : i == 1 ? send(fd[0], big, MANY, 0)
+			     : writev(fd[0], v, 2);
 		printf("part: %d\n", n > 10000 && n < MANY);
 		join(t);
 		tell(send(fd[0], "x", 1, MSG_NOSIGNAL));
