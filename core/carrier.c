@@ -6,6 +6,7 @@
  */
 #include "hub.h"
 
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -208,6 +209,27 @@ static void idle_first(void *carrier)
 	idle(carrier);
 }
 
+static char *put_decimal(char *p, int n)
+{
+	if (n >= 10)
+		p = put_decimal(p, n / 10);
+	*p++ = '0' + n % 10;
+	return p;
+}
+
+/* The monitor reads the kernel thread's state here: if it opened the file whenever it looks, that would take a number
+ * from the program at odd moments. */
+static void open_stat(struct vv__carrier *c)
+{
+	char path[48] = "/proc/self/task/";
+	long fd;
+
+	memcpy(put_decimal(path + strlen(path), c->tid), "/stat", sizeof "/stat");
+	fd = vv__syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		vv__fd_own(vv__hub_fd(fd), &c->stat);
+}
+
 static void *carrier_main(void *carrier)
 {
 	struct vv__carrier *c = carrier;
@@ -215,7 +237,9 @@ static void *carrier_main(void *carrier)
 	vv__self = &vv__hub.self;
 	c->idle.tp = vv__thread_pointer();
 	c->tid = vv__syscall(SYS_gettid);
+	open_stat(c);
 	idle(c);
+	vv__fd_disown(&c->stat);
 	vv__slab_put(&carriers, c);
 	atomic_fetch_sub(&vv__stats.carriers, 1);
 	return NULL;
@@ -296,6 +320,7 @@ struct vv__carrier *vv__carrier_first(struct vv_greenlet *main)
 		vv__die("out of memory for the first carrier");
 	vv__context_make(&first.idle, stack + IDLE_STACK, vv__hub.self.ctx.tp, idle_first, &first);
 	first.tid = main->tid;
+	open_stat(&first);
 	if (main == vv__self)
 		vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &main->mask, sizeof main->mask);
 	first.mask = main->mask;
@@ -305,6 +330,7 @@ struct vv__carrier *vv__carrier_first(struct vv_greenlet *main)
 
 void vv__carriers_forget(void)
 {
+	vv__fd_disown_all();
 	memset(&spare, 0, sizeof spare);
 	memset(&first, 0, sizeof first);
 }

@@ -13,6 +13,7 @@
 #include "hub.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -441,6 +442,64 @@ int vv__hub_fd(int fd)
 	return high;
 }
 
+/* Our descriptors besides the hub's own two and the private duplicates: number, and where else that is kept. */
+enum { OWNED = 64 };
+static struct {
+	_Atomic int fd;
+	_Atomic int *where;
+} owned[OWNED];
+static _Atomic int lowest_owned = INT_MAX; /* ever */
+
+void vv__fd_own(int fd, _Atomic int *where)
+{
+	int lowest = atomic_load(&lowest_owned), none;
+
+	while (fd < lowest && !atomic_compare_exchange_weak(&lowest_owned, &lowest, fd))
+		;
+	for (int i = 0; i < OWNED; i++) {
+		none = 0;
+		if (atomic_compare_exchange_strong(&owned[i].fd, &none, fd)) {
+			owned[i].where = where;
+			atomic_store(where, fd);
+			return;
+		}
+	}
+	vv__syscall(SYS_close, fd);
+}
+
+static int find_owned(int fd)
+{
+	if (fd < atomic_load_explicit(&lowest_owned, memory_order_relaxed))
+		return -1;
+	for (int i = 0; i < OWNED; i++)
+		if (atomic_load_explicit(&owned[i].fd, memory_order_relaxed) == fd)
+			return i;
+	return -1;
+}
+
+void vv__fd_disown(_Atomic int *where)
+{
+	int fd = atomic_exchange(where, 0), i;
+
+	if (!fd)
+		return;
+	i = find_owned(fd);
+	if (i >= 0)
+		atomic_store(&owned[i].fd, 0);
+	vv__syscall(SYS_close, fd);
+}
+
+/* In a forked child. */
+void vv__fd_disown_all(void)
+{
+	for (int i = 0; i < OWNED; i++) {
+		int fd = atomic_exchange(&owned[i].fd, 0);
+
+		if (fd)
+			vv__syscall(SYS_close, fd);
+	}
+}
+
 static bool is_report(int fd)
 {
 	return fd == vv__config.report_fd && fd > 2;
@@ -453,7 +512,8 @@ bool vv__fd_is_ours(int fd)
 	if (!atomic_load_explicit(&vv__started, memory_order_relaxed))
 		return is_report(fd);
 	f = look(fd);
-	return fd == vv__hub.poll_fd || fd == vv__hub.wake_fd || (f && f->private) || is_report(fd);
+	return fd == vv__hub.poll_fd || fd == vv__hub.wake_fd || (f && f->private) || is_report(fd) ||
+	    find_owned(fd) >= 0;
 }
 
 static int lower(int a, int b, unsigned first)
@@ -468,6 +528,9 @@ int vv__fd_ours_from(unsigned first)
 	if (!atomic_load_explicit(&vv__started, memory_order_relaxed))
 		return found;
 	found = lower(lower(found, vv__hub.poll_fd, first), vv__hub.wake_fd, first);
+	for (int i = 0, fd; i < OWNED; i++)
+		if ((fd = atomic_load(&owned[i].fd)))
+			found = lower(found, fd, first);
 	for (unsigned c = first / CHUNK; chunks && c < CHUNKS; c++)
 		for (unsigned i = 0; chunks[c] && i < CHUNK; i++)
 			if (chunks[c][i].private)
@@ -488,8 +551,13 @@ static void move_private(struct fd *f, int fd)
 static void give_up(int fd)
 {
 	struct fd *f = look(fd);
+	int i = find_owned(fd), moved;
 
-	if (is_report(fd))
+	if (i >= 0) {
+		moved = vv__hub_dup(fd);
+		atomic_store(owned[i].where, moved > 0 ? moved : 0);
+		atomic_store(&owned[i].fd, moved > 0 ? moved : 0);
+	} else if (is_report(fd))
 		vv__config.report_fd = vv__hub_dup(fd);
 	else if (fd == vv__hub.poll_fd || fd == vv__hub.wake_fd)
 		vv__poller_give_up(&vv__hub, fd);

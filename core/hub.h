@@ -19,6 +19,7 @@ struct vv__carrier {
 	struct vv__carrier *next; /* spare list */
 	struct vv_greenlet *post;
 	int tid;
+	_Atomic int stat; /* descriptor of its /proc/.../stat, 0: none */
 	uint64_t mask;	    /* signal mask the kernel has for it */
 	bool spoiled;	    /* has attributes that its greenlet gave it: not to be used again */
 	stack_t alt_stack; /* and the alternate signal stack; size 0: none */
@@ -76,6 +77,9 @@ void vv__regain(struct vv_greenlet *g);
 int vv__deadline_arm(struct vv__wait *w);
 void vv__deadline_disarm(struct vv__wait *w);
 int vv__hub_dup(int fd);
+void vv__fd_own(int fd, _Atomic int *where);
+void vv__fd_disown(_Atomic int *where);
+void vv__fd_disown_all(void);
 
 /* wait.c */
 struct vv__wait *vv__wait_begin(struct vv_greenlet *g, uint8_t kind, int64_t deadline, const char *what);

@@ -89,27 +89,13 @@ static int64_t cpu_time(int tid)
 	return vv__syscall(SYS_clock_gettime, clock, &t) < 0 ? -1 : t.tv_sec * 1000000000ll + t.tv_nsec;
 }
 
-static char *put_decimal(char *p, int n)
+/* Is the carrier's kernel thread on a CPU or waiting for one (and not asleep in a system call)? */
+static bool runnable(struct vv__carrier *c)
 {
-	if (n >= 10)
-		p = put_decimal(p, n / 10);
-	*p++ = '0' + n % 10;
-	return p;
-}
+	char text[128];
+	int fd = atomic_load(&c->stat);
+	long n = fd ? vv__syscall(SYS_pread64, fd, text, sizeof text, 0) : 0, i;
 
-/* Is kernel thread tid on a CPU or waiting for one (and not asleep in a system call)? */
-static bool runnable(int tid)
-{
-	char path[48] = "/proc/self/task/", text[128], *p;
-	long fd, n, i;
-
-	p = put_decimal(path + strlen(path), tid);
-	memcpy(p, "/stat", sizeof "/stat");
-	fd = vv__syscall(SYS_openat, -100, path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	n = vv__syscall(SYS_read, fd, text, sizeof text);
-	vv__syscall(SYS_close, fd);
 	for (i = n - 1; i > 0 && text[i] != ')'; i--)
 		;
 	return i > 0 && i + 2 < n && text[i + 2] == 'R';
@@ -119,10 +105,10 @@ static bool runnable(int tid)
  * another carrier would wait behind it. What counts is CPU time used, or sleep inside a system call. */
 static bool is_starved(struct vv_greenlet *g)
 {
-	int tid = g->carrier ? g->carrier->tid : 0;
-	int64_t cpu = cpu_time(tid);
+	struct vv__carrier *c = g->carrier;
+	int64_t cpu = cpu_time(c ? c->tid : 0);
 
-	return cpu >= 0 && seen.cpu >= 0 && cpu - seen.cpu < vv__config.handover_ns * 3 / 4 && runnable(tid);
+	return c && cpu >= 0 && seen.cpu >= 0 && cpu - seen.cpu < vv__config.handover_ns * 3 / 4 && runnable(c);
 }
 
 static void look(struct vv__hub *h)
