@@ -186,11 +186,19 @@ static void undo_interruption(ucontext_t *uc)
 #endif
 }
 
+/* When RLIMIT_SIGPENDING is reached the kernel still delivers a look, but it forgets what came with it. */
+static bool is_look(struct vv_greenlet *g, int sig, const siginfo_t *info)
+{
+	if (info->si_code == VV__SI_LOOK)
+		return true;
+	return info->si_code == SI_USER && info->si_pid == 0 && atomic_load(&g->pending) & vv__bit(sig);
+}
+
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
 	struct vv_greenlet *g = vv__self, *owner;
 
-	if (info->si_code == VV__SI_LOOK && g) {
+	if (g && is_look(g, sig, info)) {
 		look(g, sig, info, context);
 		return;
 	}
