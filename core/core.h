@@ -184,6 +184,9 @@ extern __thread struct vv_greenlet *vv__self __attribute__((tls_model("initial-e
 /* Number of greenlets that share the hub. 1: nothing else can run, blocking calls are the real ones. */
 extern _Atomic int vv__live;
 
+/* The hub exists: greenlets run on carriers. */
+extern _Atomic int vv__started;
+
 struct vv_greenlet *vv__adopt(void);
 
 /* The calling greenlet; never null. The first call of a thread (main, or one made behind our back) adopts it

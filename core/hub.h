@@ -59,7 +59,6 @@ struct vv__hub {
 };
 
 extern struct vv__hub vv__hub;
-extern _Atomic int vv__started; /* the hub exists */
 
 /* base.c */
 void vv__locks_forked(void);

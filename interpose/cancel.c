@@ -60,24 +60,30 @@ __asm__(".text\n"
 	".size vv__restore_rt, .-vv__restore_rt\n");
 #endif
 
-/* libc refuses its own signal, so this is the system call. SA_NODEFER: the handler may not return. */
-void vv__install_cancel_handler(void)
+/* libc refuses its own signals, so this is the system call. */
+void vv__raw_handler(int sig, void (*handler)(int, siginfo_t *, void *), unsigned long flags)
 {
-	static _Atomic int installed;
 	struct {
 		void (*handler)(int, siginfo_t *, void *);
 		unsigned long flags;
 		void (*restorer)(void);
 		uint64_t mask;
-	} act = {.handler = on_cancel, .flags = SA_SIGINFO | SA_RESTART | SA_NODEFER};
+	} act = {.handler = handler, .flags = flags};
 
-	if (atomic_exchange(&installed, 1))
-		return;
 #ifdef __x86_64__
 	act.flags |= 0x04000000; /* SA_RESTORER */
 	act.restorer = vv__restore_rt;
 #endif
-	vv__syscall(SYS_rt_sigaction, VV__SIGCANCEL, &act, NULL, sizeof act.mask);
+	vv__syscall(SYS_rt_sigaction, sig, &act, NULL, sizeof act.mask);
+}
+
+/* SA_NODEFER: the handler may not return. */
+void vv__install_cancel_handler(void)
+{
+	static _Atomic int installed;
+
+	if (!atomic_exchange(&installed, 1))
+		vv__raw_handler(VV__SIGCANCEL, on_cancel, SA_SIGINFO | SA_RESTART | SA_NODEFER);
 }
 
 VV_EXPORT int pthread_cancel(pthread_t t)

@@ -153,7 +153,6 @@ VV__HOP_VOID(dns, endsgent, (void), ())
 VV__HOP(dns, int, getpw, (uid_t uid, char *buf), (uid, buf))
 VV__HOP(
     dns, int, getgrouplist, (const char *user, gid_t group, gid_t *groups, int *n), (user, group, groups, n))
-VV__HOP(dns, int, initgroups, (const char *user, gid_t group), (user, group))
 VV__HOP(dns, char *, getlogin, (void), ())
 VV__HOP(dns, int, getlogin_r, (char *name, size_t n), (name, n))
 VV__HOP(dns, int, __getlogin_r_chk, (char *name, size_t n, size_t space), (name, n, space))

@@ -129,10 +129,12 @@ static void learn_facts(struct vv_greenlet *g, const pthread_attr_t *attr)
 	size_t size, guard;
 	void *stack;
 
-	if (facts_offset || pthread_attr_getstack(attr, &stack, &size) || pthread_attr_getguardsize(attr, &guard))
+	if (facts_offset || pthread_attr_getstack(attr, &stack, &size) ||
+	    pthread_attr_getguardsize(attr, &guard))
 		return;
 	for (size_t i = FROM; i < TO; i++)
-		if (tcb[i] + tcb[i + 2] == (uintptr_t)stack && tcb[i + 1] - tcb[i + 2] == size && tcb[i + 3] == guard)
+		if (tcb[i] + tcb[i + 2] == (uintptr_t)stack && tcb[i + 1] - tcb[i + 2] == size &&
+		    tcb[i + 3] == guard)
 			facts_offset = i;
 }
 
