@@ -532,6 +532,8 @@ static void go(struct vv_greenlet *me, struct vv_greenlet *g)
 	if ((uint64_t)live > atomic_load_explicit(&vv__stats.peak, memory_order_relaxed))
 		atomic_store_explicit(&vv__stats.peak, live, memory_order_relaxed);
 	vv__count(created);
+	if (vv__unlikely(atomic_load(&vv__monitor_deep)))
+		vv__monitor_wake(); /* it sleeps while there is one greenlet only */
 	if (g->mask)
 		atomic_store_explicit(&vv__hub.masks_dirty, 1, memory_order_relaxed);
 	list_add(g);
