@@ -11,6 +11,7 @@ void vv__cancel_now(void)
 {
 	struct vv_greenlet *g = vv__me();
 
+	vv__unblock(g->mask & ~VV__LIBC_SIGNALS); /* the handler does not return */
 	g->value = PTHREAD_CANCELED;
 	REAL(pthread_exit)(PTHREAD_CANCELED);
 	__builtin_unreachable();
@@ -77,13 +78,12 @@ void vv__raw_handler(int sig, void (*handler)(int, siginfo_t *, void *), unsigne
 	vv__syscall(SYS_rt_sigaction, sig, &act, NULL, sizeof act.mask);
 }
 
-/* SA_NODEFER: the handler may not return. */
 void vv__install_cancel_handler(void)
 {
 	static _Atomic int installed;
 
 	if (!atomic_exchange(&installed, 1))
-		vv__raw_handler(VV__SIGCANCEL, on_cancel, SA_SIGINFO | SA_RESTART | SA_NODEFER);
+		vv__raw_handler(VV__SIGCANCEL, on_cancel, SA_SIGINFO | SA_RESTART);
 }
 
 VV_EXPORT int pthread_cancel(pthread_t t)
@@ -96,7 +96,8 @@ VV_EXPORT int pthread_cancel(pthread_t t)
 	if (atomic_load(&g->state) == VV__DONE || atomic_load(&g->state) == VV__FREE)
 		return 0;
 	vv__install_cancel_handler();
-	atomic_fetch_or(g->cancel, VV__CANCEL_CANCELED);
+	if (atomic_fetch_or(g->cancel, VV__CANCEL_CANCELED) & VV__CANCEL_CANCELED)
+		return 0;
 	if (g == me) {
 		vv__cancel_if_async(g);
 		return 0;

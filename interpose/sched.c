@@ -44,14 +44,14 @@ static int answering_tid(struct vv_greenlet *g)
 
 /* ---- moving to a kernel thread of its own ---- */
 
-static void apply(struct place *p)
+static void apply(struct place *p, int tid)
 {
 	if (p->has_cpus)
-		vv__syscall(SYS_sched_setaffinity, 0, p->size, p->cpus);
+		vv__syscall(SYS_sched_setaffinity, tid, p->size, p->cpus);
 	if (p->has_policy)
-		vv__syscall(SYS_sched_setscheduler, 0, p->policy, &p->param);
+		vv__syscall(SYS_sched_setscheduler, tid, p->policy, &p->param);
 	if (p->has_nice)
-		vv__syscall(SYS_setpriority, PRIO_PROCESS, 0, p->nice);
+		vv__syscall(SYS_setpriority, PRIO_PROCESS, tid, p->nice);
 }
 
 static void settle(struct vv_greenlet *g)
@@ -61,7 +61,7 @@ static void settle(struct vv_greenlet *g)
 	p->waits = false;
 	if (!g->pinned)
 		vv__pin();
-	apply(p);
+	apply(p, 0);
 }
 
 void vv__place_now(struct vv_greenlet *g)
@@ -72,16 +72,22 @@ void vv__place_now(struct vv_greenlet *g)
 		settle(g);
 }
 
-/* p has been changed: make it so. */
+/* What is asked for g has been changed: make it so. */
 static void place(struct vv_greenlet *g)
 {
 	struct place *p = g->sched;
 	siginfo_t info = {.si_signo = VV__SIGSETXID};
 
+	if (g->pinned) {
+		apply(p, vv__carrier_tid(g));
+		return;
+	}
 	if (g == vv__me()) {
 		settle(g);
 		return;
 	}
+	if (p->waits) /* and has not been seen yet */
+		return;
 	p->waits = true;
 	vv__install_cancel_handler();
 	vv__keep(VV__SIGSETXID, &info, g, true);
@@ -115,6 +121,64 @@ static bool ended(struct vv_greenlet *g)
 	return state == VV__DONE || state == VV__FREE;
 }
 
+/* ---- at creation ---- */
+
+static bool names_policy(const pthread_attr_t *attr)
+{
+	int inherit;
+
+	return attr && pthread_attr_getinheritsched(attr, &inherit) == 0 && inherit == PTHREAD_EXPLICIT_SCHED;
+}
+
+int vv__place_check(const pthread_attr_t *attr)
+{
+	struct sched_param param, had;
+	int policy, before, r;
+
+	if (!names_policy(attr))
+		return 0;
+	pthread_attr_getschedpolicy(attr, &policy);
+	pthread_attr_getschedparam(attr, &param);
+	before = vv__syscall(SYS_sched_getscheduler, 0);
+	vv__syscall(SYS_sched_getparam, 0, &had);
+	r = vv__syscall(SYS_sched_setscheduler, 0, policy, &param);
+	vv__syscall(SYS_sched_setscheduler, 0, before, &had);
+	return -r;
+}
+
+/* Without an affinity the attributes say: every CPU. */
+static void name_cpus(const pthread_attr_t *attr, struct place *p)
+{
+	uint8_t every[sizeof p->cpus], named[sizeof every];
+
+	memset(every, 0xff, sizeof every);
+	if (!attr || pthread_attr_getaffinity_np(attr, sizeof named, (cpu_set_t *)named) != 0 ||
+	    memcmp(named, every, sizeof every) == 0)
+		return;
+	memcpy(p->cpus, named, sizeof named);
+	p->has_cpus = true;
+}
+
+void vv__place_created(struct vv_greenlet *g, const pthread_attr_t *attr)
+{
+	struct place *mine = vv__me()->sched, p = {.size = sizeof p.cpus};
+
+	if (mine) {
+		p = *mine;
+		p.waits = false;
+	}
+	if (names_policy(attr)) {
+		pthread_attr_getschedpolicy(attr, &p.policy);
+		pthread_attr_getschedparam(attr, &p.param);
+		p.has_policy = p.policy != SCHED_OTHER || (mine && mine->has_policy);
+	}
+	name_cpus(attr, &p);
+	if ((p.has_cpus || p.has_policy || p.has_nice) && place_of(g)) {
+		*(struct place *)g->sched = p;
+		place(g);
+	}
+}
+
 /* ---- affinity ---- */
 
 static long get_cpus(struct vv_greenlet *g, size_t size, void *cpus)
@@ -146,9 +210,10 @@ static long set_cpus(struct vv_greenlet *g, size_t size, const void *cpus)
 	if (r < 0)
 		return r;
 	vv__syscall(SYS_sched_getaffinity, answering_tid(g), sizeof now, now);
-	if (!memcmp(before, now, sizeof now) || g->pinned)
+	if (!memcmp(before, now, sizeof now))
 		return 0;
-	vv__syscall(SYS_sched_setaffinity, answering_tid(g), sizeof before, before);
+	if (!g->pinned)
+		vv__syscall(SYS_sched_setaffinity, answering_tid(g), sizeof before, before);
 	p = place_of(g);
 	if (!p)
 		return -ENOMEM;
@@ -229,9 +294,10 @@ static long set_policy(struct vv_greenlet *g, int policy, const struct sched_par
 	if (before == policy && had.sched_priority == param->sched_priority)
 		return 0;
 	r = vv__syscall(SYS_sched_setscheduler, answering_tid(g), policy, param);
-	if (r < 0 || g->pinned)
+	if (r < 0)
 		return r;
-	vv__syscall(SYS_sched_setscheduler, answering_tid(g), before, &had);
+	if (!g->pinned)
+		vv__syscall(SYS_sched_setscheduler, answering_tid(g), before, &had);
 	p = place_of(g);
 	if (!p)
 		return -ENOMEM;
@@ -351,9 +417,10 @@ static long set_nice(struct vv_greenlet *g, int nice)
 	if (nice < before) { /* raising it is a privilege: the kernel decides, and it can be taken back */
 		long r = vv__syscall(SYS_setpriority, PRIO_PROCESS, answering_tid(g), nice);
 
-		if (r < 0 || g->pinned)
+		if (r < 0)
 			return r;
-		vv__syscall(SYS_setpriority, PRIO_PROCESS, answering_tid(g), before);
+		if (!g->pinned)
+			vv__syscall(SYS_setpriority, PRIO_PROCESS, answering_tid(g), before);
 	}
 	p = place_of(g);
 	if (!p)

@@ -166,6 +166,21 @@ int vv__take_kept(struct vv_greenlet *g, uint64_t set, bool shared, siginfo_t *i
 	return found;
 }
 
+int vv__count_kept(struct vv_greenlet *g)
+{
+	uint64_t before, left = atomic_load(&g->pending) & ~VV__LIBC_SIGNALS;
+	int n = 0;
+
+	if (!left)
+		return 0;
+	before = begin();
+	for (; left; left &= left - 1)
+		for (struct kept *k = list[__builtin_ctzl(left) + 1]; k; k = k->next)
+			n += is_of(k, g);
+	end(before);
+	return n;
+}
+
 uint64_t vv__kept_for(struct vv_greenlet *g)
 {
 	uint64_t before, set = atomic_load(&g->pending);
@@ -223,16 +238,6 @@ void vv__pass_on_kept(struct vv_greenlet *g, uint64_t set, bool ends)
 	end(before);
 	if (passed)
 		vv__hub_signal();
-}
-
-void vv__forget_kept(void)
-{
-	memset(list, 0, sizeof list);
-	unused = NULL;
-	fresh = 0;
-	atomic_store(&present, 0);
-	atomic_store(&nobodys, 0);
-	atomic_store(&lock, 0);
 }
 
 /* ---- who gets what ---- */
@@ -329,5 +334,7 @@ void vv__hub_signals(struct vv__hub *hub)
 /* Core's hook: may g handle something now? */
 bool vv__deliverable(struct vv_greenlet *g)
 {
-	return atomic_load(&g->pending) & (~g->mask | VV__LIBC_SIGNALS);
+	uint64_t now = vv__bit(VV__SIGCANCEL) | (g->wait ? 0 : vv__bit(VV__SIGSETXID));
+
+	return atomic_load(&g->pending) & ((~g->mask & ~VV__LIBC_SIGNALS) | now);
 }

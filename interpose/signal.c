@@ -116,21 +116,22 @@ static bool belongs_here(int sig, const siginfo_t *info)
 
 /*
  * Whose is a signal that the kernel gave to this kernel thread? The kernel prefers the main thread, and programs rely on
- * it: it is main that sleeps until SIGTERM. Null: whoever the hub finds. g may block the signal: it can come while core
- * is about to run another.
+ * it: it is main that sleeps until SIGTERM. Null: whoever the hub finds. Inside, g may block the signal: it can
+ * come while core is about to run another.
  */
 static struct vv_greenlet *owner_of(struct vv_greenlet *g, int sig, const siginfo_t *info)
 {
 	struct vv_greenlet *main = vv__main_greenlet(), *timed;
+	bool accepts = !g->is_hub && (!g->inside || !(g->mask & vv__bit(sig)));
 	uint8_t state = atomic_load(&main->state);
 
 	if (info->si_code == SI_TIMER && (timed = vv__timer_owner(info->si_timerid)))
 		return timed;
 	if (!g->is_hub && belongs_here(sig, info))
 		return g;
-	if (!(main->mask & vv__bit(sig)) && state != VV__DONE && state != VV__FREE)
+	if (g != main && !(main->mask & vv__bit(sig)) && state != VV__DONE && state != VV__FREE)
 		return main;
-	return g->is_hub || g->mask & vv__bit(sig) ? NULL : g;
+	return accepts ? g : NULL;
 }
 
 /* A look: somebody has kept this signal for a greenlet, the one that runs here when it was sent. */
@@ -222,31 +223,39 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 
 /* ---- kept ones, at a safe point ---- */
 
+/* g sends itself a kept signal for real, with everything blocked until it is on its way: a handler could move g to another
+ * kernel thread meanwhile. */
+static long send_again(struct vv_greenlet *g, int sig)
+{
+	uint64_t before = vv__block_all();
+	siginfo_t info;
+	long r = 0;
+
+	if (vv__handled_by_program(sig))
+		r = vv__queue_raw(vv__syscall(SYS_gettid), sig, NULL);
+	else if (vv__take_kept(g, vv__bit(sig), false, &info)) /* the kernel's business */
+		vv__queue_raw(vv__syscall(SYS_gettid), sig, &info);
+	vv__unblock((g->mask & ~VV__LIBC_SIGNALS) | (before & VV__LIBC_SIGNALS));
+	return r;
+}
+
 /*
- * Core's hook, in program code: handle what is kept for g and not blocked. g sends itself the signal for real, with
- * everything blocked until it is on its way, since a handler could move g to another kernel thread meanwhile.
+ * Core's hook, in program code: handle what is kept for g now and not blocked. What comes meanwhile is for the next safe
+ * point: a handler that makes somebody send the next signal must not keep g for ever. In the middle of a wait g cannot
+ * move to a kernel thread of its own; that request stays.
  */
 void vv__run_handlers(struct vv_greenlet *g)
 {
 	siginfo_t info;
 	uint64_t set;
 
-	if (vv__take_kept(g, vv__bit(VV__SIGSETXID), false, &info))
+	if (!g->wait && vv__take_kept(g, vv__bit(VV__SIGSETXID), false, &info))
 		vv__place_now(g);
 	if (vv__take_kept(g, vv__bit(VV__SIGCANCEL), false, &info))
 		vv__cancel_if_async(g);
-	while ((set = atomic_load(&g->pending) & ~g->mask & ~VV__LIBC_SIGNALS)) {
-		int sig = __builtin_ctzl(set) + 1;
-
-		long r = 0;
-
-		vv__block_all();
-		if (vv__handled_by_program(sig))
-			r = vv__queue_raw(vv__syscall(SYS_gettid), sig, NULL);
-		else if (vv__take_kept(g, vv__bit(sig), false, &info)) /* the kernel's business */
-			vv__queue_raw(vv__syscall(SYS_gettid), sig, &info);
-		vv__unblock(g->mask & ~VV__LIBC_SIGNALS);
-		if (r < 0) /* no memory for it in the kernel; it stays kept */
+	for (int n = vv__count_kept(g); n > 0; n--) {
+		set = atomic_load(&g->pending) & ~g->mask & ~VV__LIBC_SIGNALS;
+		if (!set || send_again(g, __builtin_ctzl(set) + 1) < 0)
 			return;
 	}
 }

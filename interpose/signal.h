@@ -41,6 +41,8 @@ int vv__keep(int sig, const siginfo_t *info, struct vv_greenlet *g, bool directe
 /* Take the first kept signal of set that is g's, or if `shared` nobody's or another's but process-directed. Returns its
  * number or 0. */
 int vv__take_kept(struct vv_greenlet *g, uint64_t set, bool shared, siginfo_t *info);
+/* How many are g's. */
+int vv__count_kept(struct vv_greenlet *g);
 /* Signals that g would be shown as pending. */
 uint64_t vv__kept_for(struct vv_greenlet *g);
 /* Drop all kept instances of sig (it is ignored now). */
@@ -51,8 +53,6 @@ void vv__pass_on_kept(struct vv_greenlet *g, uint64_t set, bool ends);
 void vv__claim_kept(struct vv_greenlet *g);
 /* Make the greenlet that has signals look at them, wherever it is. */
 void vv__prod(struct vv_greenlet *g);
-/* In a forked child: nothing is pending. */
-void vv__forget_kept(void);
 
 /* Block every asynchronous signal for this kernel thread; returns what was blocked. Raw, no bookkeeping. */
 uint64_t vv__block_all(void);
@@ -87,6 +87,8 @@ void vv__abandon_up_to(struct vv_greenlet *g, uintptr_t target);
 int vv__signal_greenlet(struct vv_greenlet *g, int sig, const siginfo_t *info);
 /* As the system calls tgkill and tkill (tgid -1), with greenlets' ids. Returns 0 or -1 with errno. */
 int vv__tgkill(pid_t tgid, pid_t tid, int sig);
+/* Alone so far, g had its blocked signals pending in the kernel, for a kernel thread that it will share now: keep them. */
+void vv__keep_pending(struct vv_greenlet *g);
 /* The raw signal to one kernel thread of ours. */
 long vv__queue_raw(int tid, int sig, const siginfo_t *info);
 
@@ -97,6 +99,10 @@ struct vv_greenlet *vv__timer_owner(int timer);
 /* g was given scheduling attributes by another: make them so. */
 void vv__place_now(struct vv_greenlet *g);
 void vv__place_end(struct vv_greenlet *g);
+/* May a thread be made with these attributes? 0 or a positive error number. */
+int vv__place_check(const pthread_attr_t *attr);
+/* g was made with them by the caller, whose own it inherits. */
+void vv__place_created(struct vv_greenlet *g, const pthread_attr_t *attr);
 
 /* ---- sigwait.c ---- */
 

@@ -139,3 +139,43 @@ VV_EXPORT int kill(pid_t pid, int sig)
 	g = pid > 1 << 22 ? vv__of_tid(pid) : NULL;
 	return REAL(kill)(g ? getpid() : pid, sig);
 }
+
+/* ---- the first thread is about to be made ---- */
+
+/* Signals pending for this kernel thread alone, as its status file tells them. */
+static uint64_t pending_here(void)
+{
+	static const char label[] = "SigPnd:\t";
+	char text[4096] = "", *p;
+	uint64_t set = 0;
+	long fd = vv__syscall(SYS_openat, AT_FDCWD, "/proc/thread-self/status", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return 0;
+	vv__syscall(SYS_read, fd, text, sizeof text - 1);
+	vv__syscall(SYS_close, fd);
+	p = strstr(text, label);
+	for (p = p ? p + strlen(label) : text; *p && *p != '\n'; p++)
+		set = set << 4 | (*p <= '9' ? *p - '0' : *p - 'a' + 10);
+	return set;
+}
+
+void vv__keep_pending(struct vv_greenlet *g)
+{
+	struct timespec now = {0, 0};
+	uint64_t set = 0;
+	siginfo_t info;
+
+	if (vv__syscall(SYS_rt_sigpending, &set, sizeof set) < 0 || !set)
+		return;
+	for (set = pending_here(); set; set &= set - 1) {
+		int sig = __builtin_ctzl(set) + 1;
+		uint64_t bit = vv__bit(sig);
+
+		while (vv__syscall(SYS_rt_sigtimedwait, &bit, &info, &now, sizeof bit) == sig) {
+			vv__keep(sig, &info, g, true);
+			if (sig < VV__SIGCANCEL)
+				break;
+		}
+	}
+}

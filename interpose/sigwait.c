@@ -179,7 +179,7 @@ static bool suspend_natively(struct vv_greenlet *g, const sigset_t *set, int *r)
 		*r = REAL(sigsuspend)(set);
 	else
 		*r = 0;
-	vv__note_mask(g, before);
+	vv__change_mask(g, before);
 	return *r != 0;
 }
 

@@ -190,11 +190,18 @@ VV_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void
 		return fall_back(thread, attr, fn, arg);
 	if (attr)
 		pthread_attr_getdetachstate(attr, &detach);
+	r = vv__place_check(attr);
+	if (r)
+		return r;
+	if (atomic_load(&vv__live) <= 1 && !g->native)
+		vv__keep_pending(g);
 	r = vv__spawn(&g, attr, fn, arg, detach == PTHREAD_CREATE_DETACHED ? VV__DETACHED : VV__JOINABLE);
 	if (r == ENOENT) /* no libev: said once at the start, threads stay kernel threads */
 		return fall_back(thread, attr, fn, arg);
 	if (r == 0)
 		*thread = g->thread;
+	if (r == 0 && (attr || vv__me()->sched))
+		vv__place_created(g, attr);
 	return r;
 }
 
