@@ -14,6 +14,7 @@ static void become_main(struct vv_greenlet *g)
 	g->thread = pthread_self();
 	if (g->foreign || !g->hopped) /* else vv__hop_back is still to come */
 		g->native = 0;
+	g->native -= g->owned < g->native ? g->owned : g->native; /* locks that only the parent holds */
 	g->owned = 0;
 	g->foreign = false;
 	g->hopped = g->away = g->hog = g->holds = g->fresh = false;

@@ -34,15 +34,10 @@ static void in_parent(void)
 	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, &vv__me()->fork_mask, NULL, sizeof(uint64_t));
 }
 
-void vv__forked(void)
+static void in_child(void)
 {
 	vv__fork_child();
 	vv__kept_forget();
-}
-
-static void in_child(void)
-{
-	vv__forked();
 	in_parent();
 }
 
@@ -57,6 +52,24 @@ VV_EXPORT int __register_atfork(
 {
 	vv__me();
 	return REAL(__register_atfork)(prepare, parent, child, object);
+}
+
+/* A fork that libc does not hear of: in the child, its own record of the thread's id must follow too. */
+long vv__fork_raw(const long *clone_args)
+{
+	const long *a = clone_args;
+	struct vv_greenlet *g = vv__me();
+	long r;
+
+	before_fork();
+	r = vv__syscall(SYS_clone, a[0], a[1], a[2], a[3], a[4]);
+	if (r != 0) {
+		in_parent();
+		return r;
+	}
+	in_child();
+	vv__tcb_set_tid(g, g->tid);
+	return 0;
 }
 
 /* The one fork without handlers. */

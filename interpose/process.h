@@ -10,8 +10,9 @@
 void vv__exec_start(char **env);
 /* Before the program can register handlers of its own: ours run first in a forked child. */
 void vv__fork_start(void);
-/* In the child of a fork that libc knows nothing of: what those handlers do. */
-void vv__forked(void);
+
+/* SYS_clone with arguments that make it a fork. Returns as the kernel does. */
+long vv__fork_raw(const long *clone_args);
 
 /* An environment for a new program: `env` itself, or a patched copy that vv__exec_env_free gives back. */
 struct vv__exec_env {

@@ -6,7 +6,6 @@
  * disabled around them.
  */
 #include "futex.h"
-#include "interpose.h"
 #include "process.h"
 
 #include <sched.h>
@@ -138,29 +137,22 @@ static long get_tid(const long *a)
 	return vv__me()->tid;
 }
 
-/* A greenlet must not take its carrier along. Child processes made behind our back really end. */
+/* A greenlet must not take its carrier along, the last one takes the process. A kernel thread that is not ours, or a
+ * child that shares our memory, really ends. */
 static long end_thread(const long *a)
 {
 	struct vv_greenlet *g = vv__me();
 
-	if (!vv__direct(g) && vv__syscall(SYS_gettid) == vv__carrier_tid(g))
+	if (g->foreign || vv__syscall(SYS_gettid) != vv__carrier_tid(g))
+		return raw(SYS_exit, a);
+	if (atomic_load(&vv__live) > 1)
 		pthread_exit(NULL);
-	return raw(SYS_exit, a);
+	return raw(SYS_exit_group, a);
 }
 
 static long end_process(const long *a)
 {
 	_exit(N(0));
-}
-
-/* The entry lets only clones come here that copy memory and stack. */
-static long fork_like(const long *a)
-{
-	long r = raw(SYS_clone, a);
-
-	if (r == 0)
-		vv__forked();
-	return r;
 }
 
 static long wait_by_id(const long *a)
