@@ -22,6 +22,7 @@ static struct {
 	struct vv__carrier *head;
 	int n;	      /* spare ones */
 	int reserved; /* promised to greenlets that are about to hop */
+	bool first;   /* so is the first, which is not on the list */
 } spare;
 
 /* Signals that libc keeps for itself (cancellation, setuid) are never blocked. */
@@ -86,12 +87,18 @@ bool vv__on_alt_stack(struct vv_greenlet *g)
 
 /* ---- the spare list ---- */
 
+/* The first carrier takes the hub or a busy greenlet, but no hop: its id is also the main greenlet's own, under which
+ * that may hold locks. */
 static void push_spare(struct vv__carrier *c)
 {
 	vv__lock(&spare.lock);
-	c->next = spare.head;
-	spare.head = c;
-	spare.n++;
+	if (c == &first) {
+		spare.first = true;
+	} else {
+		c->next = spare.head;
+		spare.head = c;
+		spare.n++;
+	}
 	vv__unlock(&spare.lock);
 }
 
@@ -110,6 +117,9 @@ struct vv__carrier *vv__carrier_take(bool reserved)
 		spare.head = c->next;
 		spare.n--;
 		spare.reserved -= reserved;
+	} else if (spare.first && !reserved) {
+		c = &first;
+		spare.first = false;
 	}
 	vv__unlock(&spare.lock);
 	return c;
@@ -122,7 +132,7 @@ static bool retire(struct vv__carrier *c)
 	bool found = false;
 
 	vv__lock(&spare.lock);
-	if (c != &first && spare.n > spare.reserved && spare.n > KEEP_SPARE) {
+	if (spare.n > spare.reserved && spare.n > KEEP_SPARE) {
 		while (*p && *p != c)
 			p = &(*p)->next;
 		found = *p == c;

@@ -1,4 +1,4 @@
-/* Mutexes of every private kind, locked, tried and timed at random: one holder at a time, and every lock is counted. */
+/* Mutexes of every kind, locked, tried and timed at random: one holder at a time, and every lock is counted. */
 #include "torture.h"
 
 enum { MUTEXES = 6 };
@@ -25,6 +25,8 @@ static void make(int i, struct dice *d)
 		pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT);
 	if (pick(d, 4) == 0)
 		pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	if (pick(d, 5) == 0)
+		pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
 	insist(pthread_mutex_init(&locks[i].mutex, &attr) == 0);
 }
 
