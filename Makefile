@@ -14,8 +14,8 @@ LDFLAGS_LIB := -shared -Wl,-z,defs -Wl,-z,now -Wl,-soname,libvervet.so
 
 CORE := $(wildcard core/*.c core/api/*.c) core/context_$(ARCH).S
 LIB := $(CORE) $(wildcard interpose/*.c) interpose/syscall_$(ARCH).S $(wildcard shim/lib*.c) shim/settings.c
-TOOL := $(filter-out $(wildcard shim/lib*.c),$(wildcard shim/*.c))
-TOOL_LIBS := -lelf
+TOOL := $(filter-out $(wildcard shim/lib*.c),$(wildcard shim/*.c)) $(wildcard see/*.c)
+TOOL_LIBS := -ldw -lelf
 LIB_OBJ := $(addprefix $(B)/,$(addsuffix .o,$(basename $(LIB))))
 TOOL_OBJ := $(addprefix $(B)/,$(TOOL:.c=.o))
 
@@ -38,6 +38,14 @@ $(B)/exports.map: interpose/symbols.def Makefile
 $(LIB_OBJ): CFLAGS += $(LIBFLAGS)
 $(B)/interpose/once.o: CFLAGS += -fexceptions
 $(TOOL_OBJ): CFLAGS += -DVERVET_VERSION='"$(VERSION)"'
+
+# Names of the system calls.
+$(B)/see/syscalls.h:
+	@mkdir -p $(@D)
+	echo '#include <sys/syscall.h>' | $(CC) -E -dM - | \
+	  sed -n 's/^#define __NR_\([a-z0-9_]*\) .*/[__NR_\1] = "\1",/p' > $@
+$(patsubst %.c,$(B)/%.o,$(wildcard see/*.c)): CFLAGS += -I$(B)/see
+$(B)/see/text.o: $(B)/see/syscalls.h
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
@@ -109,5 +117,5 @@ clean:
 
 # symbols.def and its like are no C: clang-format would take them apart.
 format:
-	clang-format -i $(wildcard core/*.[ch] interpose/*.[ch] shim/*.[ch] tests/*/*.[ch] scripts/*.c scripts/*/*.c)
+	clang-format -i $(wildcard core/*.[ch] see/*.[ch] interpose/*.[ch] shim/*.[ch] tests/*/*.[ch] scripts/*.c scripts/*/*.c)
 	scripts/coverage

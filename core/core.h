@@ -81,6 +81,7 @@ struct vv__wait {
 	uintptr_t tag;		      /* caller's: tells kinds of waiters on one address apart */
 	uint64_t turn;               /* when it first queued up: order among waiters that come again */
 	int64_t deadline;	      /* VV__FOREVER: none */
+	int64_t since;		      /* when it began, as the hub's clock was */
 	uint32_t heap_index;	      /* place in the hub's heap + 1; 0: not there */
 	uint64_t order;		      /* ties between equal deadlines */
 	uintptr_t frame;	      /* stack pointer where it began */
@@ -125,6 +126,8 @@ struct vv_greenlet {
 	uint64_t id;		     /* 1 is main; never used again */
 	int64_t stretch_start;	     /* when it was handed over or resumed on a carrier of its own */
 	uint64_t switches;
+	int64_t made;	 /* when it was made */
+	int64_t busy_ns; /* time for which the monitor saw it run: a sample */
 
 	/* signals: see interpose/signal.c */
 	uint64_t mask;		  /* the program's signal mask, kernel layout (bit n-1) */

@@ -32,10 +32,7 @@ static size_t tid_offset;     /* of the kernel's thread id in the TCB */
 static size_t cancel_offset;  /* of the cancellation state in the TCB */
 static ptrdiff_t self_offset; /* of vv__self from pthread_t */
 
-static struct {
-	_Atomic int lock;
-	struct vv_greenlet *head;
-} all;
+struct vv__all vv__all;
 
 /* ---- the list of all ---- */
 
@@ -46,28 +43,28 @@ static void list_add(struct vv_greenlet *g)
 
 	if (me)
 		me->inside = 1;
-	vv__lock(&all.lock);
+	vv__lock(&vv__all.lock);
 	g->all_prev = NULL;
-	g->all_next = all.head;
-	if (all.head)
-		all.head->all_prev = g;
-	all.head = g;
-	vv__unlock(&all.lock);
+	g->all_next = vv__all.head;
+	if (vv__all.head)
+		vv__all.head->all_prev = g;
+	vv__all.head = g;
+	vv__unlock(&vv__all.lock);
 	if (me)
 		me->inside = inside;
 }
 
 static void list_remove(struct vv_greenlet *g)
 {
-	vv__lock(&all.lock);
+	vv__lock(&vv__all.lock);
 	if (g->all_prev)
 		g->all_prev->all_next = g->all_next;
-	else if (all.head == g)
-		all.head = g->all_next;
+	else if (vv__all.head == g)
+		vv__all.head = g->all_next;
 	if (g->all_next)
 		g->all_next->all_prev = g->all_prev;
 	g->all_next = g->all_prev = NULL;
-	vv__unlock(&all.lock);
+	vv__unlock(&vv__all.lock);
 }
 
 int vv__each(int (*fn)(struct vv_greenlet *, void *), void *arg)
@@ -78,10 +75,10 @@ int vv__each(int (*fn)(struct vv_greenlet *, void *), void *arg)
 
 	if (me)
 		me->inside = 1;
-	vv__lock(&all.lock);
-	for (struct vv_greenlet *g = all.head; g && !r; g = g->all_next)
+	vv__lock(&vv__all.lock);
+	for (struct vv_greenlet *g = vv__all.head; g && !r; g = g->all_next)
 		r = fn(g, arg);
-	vv__unlock(&all.lock);
+	vv__unlock(&vv__all.lock);
 	if (me)
 		me->inside = inside;
 	return r;
@@ -519,6 +516,8 @@ static void reset(struct vv_greenlet *g, struct vv_greenlet *me, vv__start_fn fn
 		atomic_store(g->cancel, 0);
 	g->raised = 0;
 	g->switches = 0;
+	g->busy_ns = 0;
+	g->made = g->hub->now;
 	g->wait = NULL;
 	g->alt_stack = (stack_t){.ss_size = 0};
 	g->handled = 0;
@@ -529,6 +528,8 @@ static void go(struct vv_greenlet *me, struct vv_greenlet *g)
 {
 	int live = atomic_fetch_add(&vv__live, 1) + 1;
 
+	if (live == 2)
+		g->made = vv__hub.now = vv__now(); /* nobody has looked at the clock while it was alone */
 	if ((uint64_t)live > atomic_load_explicit(&vv__stats.peak, memory_order_relaxed))
 		atomic_store_explicit(&vv__stats.peak, live, memory_order_relaxed);
 	vv__count(created);
@@ -670,6 +671,7 @@ static struct vv_greenlet *adopt_main(void)
 
 	g->hub = &vv__hub;
 	g->id = 1;
+	g->made = vv__now();
 	g->thread = pthread_self();
 	g->ctx.tp = vv__thread_pointer();
 	g->tid = vv__syscall(SYS_gettid);
@@ -681,7 +683,7 @@ static struct vv_greenlet *adopt_main(void)
 	self_offset = (char *)&vv__self - (char *)g->thread;
 	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &g->mask, sizeof g->mask);
 	vv__self = g;
-	if (all.head != g)
+	if (vv__all.head != g)
 		list_add(g);
 	return g;
 }
@@ -711,6 +713,7 @@ static struct vv_greenlet *adopt_foreign(void)
 	g->tid = vv__syscall(SYS_gettid);
 	find_cancel_word(g);
 	g->foreign = true;
+	g->made = vv__now();
 	g->native = 1;
 	g->state = VV__RUNNING;
 	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &g->mask, sizeof g->mask);
@@ -758,8 +761,8 @@ void vv__core_init(const struct vv__hooks *hooks)
 
 void vv__greenlets_forget(struct vv_greenlet *keep)
 {
-	all.lock = 0;
-	all.head = NULL;
+	vv__all.lock = 0;
+	vv__all.head = NULL;
 	records = (struct vv__slab){.size = records.size};
 	main_greenlet = keep;
 	list_add(keep);

@@ -180,9 +180,9 @@ static void fire_deadlines(struct vv__hub *h)
 {
 	int64_t now;
 
+	now = h->now = vv__now();
 	if (!h->heap.n)
 		return;
-	now = vv__now();
 	while (h->heap.n && h->heap.at[0]->deadline <= now) {
 		struct vv__wait *w = h->heap.at[0];
 
@@ -418,7 +418,8 @@ static void look_at_events(struct vv__hub *h)
 {
 	uint32_t ready;
 
-	fire_deadlines(h);
+	if (h->heap.n)
+		fire_deadlines(h);
 	drain_inbox(h);
 	set_idle_mask(h); /* also if others are ready: those that run may all block what one that waits does not */
 	if (!h->head && vv__unlikely(vv__waiters(&h->idle, 0))) {

@@ -36,6 +36,7 @@ struct vv__hub {
 	uint32_t budget;		 /* direct switches until the next look at libev */
 	_Atomic uint64_t ticks;		 /* dispatches: the monitor sees progress by it */
 	struct vv__heap heap;
+	int64_t now;			     /* when it last looked at the clock */
 	_Atomic int64_t earliest;	     /* of the heap, for the monitor */
 	_Atomic(struct vv_greenlet *) inbox; /* greenlets made ready by others, newest first */
 	_Atomic int sleeping;		     /* in epoll_wait: a poke is needed */
@@ -128,6 +129,10 @@ void *vv__stack_get(size_t size, size_t guard);
 void vv__stack_put(void *stack, size_t size, size_t guard);
 
 /* greenlet.c */
+extern struct vv__all {
+	_Atomic int lock;
+	struct vv_greenlet *head;
+} vv__all;
 int vv__shell_start(struct vv_greenlet *g, const pthread_attr_t *attr, void *(*entry)(void *), void *arg);
 void vv__shell_publish(struct vv_greenlet *g);
 void vv__shell_await(struct vv_greenlet *g);

@@ -28,6 +28,7 @@ static struct {
 	int64_t cpu;	     /* CPU time of its kernel thread at ready_since */
 	int heat;	     /* looks for which to stay alert */
 	int idle_looks;
+	int64_t looked; /* when the last look was */
 } seen;
 
 void vv__monitor_wake(void)
@@ -115,8 +116,11 @@ static void look(struct vv__hub *h)
 {
 	struct vv_greenlet *g = atomic_load(&h->running);
 	uint64_t ticks = atomic_load(&h->ticks);
-	int64_t now = vv__now();
+	int64_t now = vv__now(), slept = now - seen.looked;
 
+	seen.looked = now;
+	if (g && slept < 2 * REST_NS)
+		g->busy_ns += slept;
 	if (!g || g != seen.greenlet || ticks != seen.ticks) {
 		seen.greenlet = g;
 		seen.ticks = ticks;

@@ -20,6 +20,7 @@ struct vv__wait *vv__wait_begin(struct vv_greenlet *g, uint8_t kind, int64_t dea
 	w->kind = kind;
 	w->deadline = deadline;
 	w->heap_index = 0;
+	w->since = g->native ? vv__now() : g->hub->now;
 	w->what = what;
 	w->nnodes = 0;
 	w->key = NULL;

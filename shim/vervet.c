@@ -6,6 +6,8 @@
 #include "vervet.h"
 #include "settings.h"
 
+#include "../see/see.h"
+
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -75,6 +77,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } commands[] = {
     {"help", help_command},
+    {"dump", dump_command},
 };
 
 /* The library wants an absolute name, since it may be started anywhere; and cannot say as well as we what is wrong. */

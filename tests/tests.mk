@@ -51,3 +51,8 @@ test-api: $(B)/libvervet.so
 SUITES += test-tutorial
 test-tutorial: all
 	@CC="$(CC)" tests/tutorial/run
+# Looking into processes: dump, doctor, reports, gdb.
+.PHONY: test-see
+SUITES += test-see
+test-see: all
+	@tests/see/run

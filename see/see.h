@@ -1,0 +1,94 @@
+/*
+ * How the command looks into a running patched process, from outside: nothing in it is stopped, no code runs in it, no
+ * descriptor or thread of its is used, so it works while the hub is stuck. Tool and library are of one build and share
+ * the structures of core/hub.h; vv_introspection says where they are.
+ */
+#ifndef VV_SEE_H
+#define VV_SEE_H
+
+#include "../core/introspect.h"
+#include "../shim/vervet.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+/* A copy of one greenlet's record and of what it points to. */
+struct seen {
+	struct vv_greenlet g;
+	uintptr_t at;	      /* where it lies in the process */
+	struct vv__wait wait; /* the innermost, if waits */
+	bool waits;
+	bool running; /* on a kernel thread, tid */
+	int tid;
+	char what[32]; /* of the wait, in words */
+	int owner;     /* index of the greenlet that holds what it waits for, or -1 */
+	int cycle;     /* number of the deadlock that it is part of, from 1; 0: none */
+};
+
+struct target {
+	int pid;
+	char name[32];
+	struct vv__introspection in;
+	struct vv__hub hub;
+	struct vv__stats stats;
+	int hub_tid;
+	struct seen *all; /* oldest first */
+	size_t n;
+	int64_t now;
+	int kernel_threads;
+	int cycles;
+};
+
+/* target.c. Each returns 0 or a status, after complaining. */
+int target_find(struct target *t, int pid);
+int target_read(struct target *t);
+/* The same without the greenlets: hub, statistics. */
+int target_read_hub(struct target *t);
+void target_free(struct target *t);
+/* Bytes read, or -1. */
+ssize_t target_memory(const struct target *t, uintptr_t at, void *to, size_t n);
+/* Fill in owner and cycle. */
+void target_locks(struct target *t);
+/* A process id in digits, or a status after complaining. */
+int parse_pid(const char *command, const char *text, int *pid);
+
+/* text.c: states in words. */
+enum { TEXT = 512 };
+const char *state_word(const struct target *t, const struct seen *s);
+void state_text(const struct target *t, const struct seen *s, char text[TEXT]);
+void hub_text(const struct target *t, char text[TEXT]);
+void greenlet_label(const struct seen *s, char text[64]);
+/* "1.2 s", "3 min", from nanoseconds. */
+void duration_text(int64_t ns, char text[32]);
+
+/* A kernel thread's present system call (a running one has none). */
+struct call {
+	bool known;
+	long number;
+	unsigned long args[6], sp, pc;
+};
+struct call present_call(const struct target *t, int tid);
+
+/* sockets.c: what descriptor fd of the process is, in words. */
+void descriptor_text(const struct target *t, int fd, char *text, size_t n);
+
+/* unwind.c */
+enum { FRAMES = 64 };
+struct stack {
+	int n;
+	const char *frames[FRAMES]; /* kept until the end */
+};
+/* Stop kernel threads for a moment to see the stacks of greenlets that run? */
+int unwind_begin(const struct target *t, bool stop_running);
+void unwind(const struct target *t, const struct seen *s, struct stack *out);
+
+/* json.c */
+void json_string(FILE *out, const char *s);
+
+int dump_command(int argc, char **argv);
+int top_command(int argc, char **argv);
+int doctor_command(int argc, char **argv);
+int metrics_command(int argc, char **argv);
+int timeline_command(int argc, char **argv);
+
+#endif

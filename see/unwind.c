@@ -1,0 +1,303 @@
+/*
+ * Backtraces with elfutils. A parked greenlet's registers are those that core/context_*.S saved on its stack; one that
+ * sleeps in a system call shows stack and program counter in /proc; one that computes must be stopped for a moment
+ * (ptrace), which is done only if asked for.
+ */
+#include "see.h"
+
+#include <elfutils/libdwfl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+
+enum { PAGE = 4096, NAMES = 1 << 14 };
+
+#if defined(__x86_64__)
+/* DWARF's numbers, and where core/context_x86_64.S saves them. */
+enum { RBX = 3, RBP = 6, RSP = 7, R12 = 12, R13, R14, R15, RIP, REGISTERS };
+struct frame {
+	uint64_t control, r15, r14, r13, r12, rbx, rbp, pc;
+};
+#endif
+
+static struct {
+	Dwfl *dwfl;
+	const struct target *t;
+	bool stop_running;
+	uint64_t regs[32];
+	bool all_known; /* or only stack pointer and program counter */
+	struct {
+		uintptr_t at;
+		bool good;
+		char bytes[PAGE];
+	} pages[4];
+	int next_page;
+	struct {
+		uint64_t pc;
+		char *text;
+		bool internal; /* in libvervet.so */
+	} names[NAMES];
+} u;
+
+/* ---- memory and registers ---- */
+
+static bool read_page(uintptr_t at, char **bytes)
+{
+	for (int i = 0; i < 4; i++)
+		if (u.pages[i].good && u.pages[i].at == at) {
+			*bytes = u.pages[i].bytes;
+			return true;
+		}
+	u.next_page = (u.next_page + 1) % 4;
+	u.pages[u.next_page].at = at;
+	*bytes = u.pages[u.next_page].bytes;
+	return u.pages[u.next_page].good = target_memory(u.t, at, *bytes, PAGE) == PAGE;
+}
+
+static bool read_word(Dwfl *dwfl, Dwarf_Addr at, Dwarf_Word *result, void *arg)
+{
+	char *bytes;
+
+	if (at % PAGE > PAGE - sizeof(*result))
+		return target_memory(u.t, at, result, sizeof(*result)) == sizeof(*result);
+	if (!read_page(at & ~(Dwarf_Addr)(PAGE - 1), &bytes))
+		return false;
+	memcpy(result, bytes + at % PAGE, sizeof(*result));
+	return true;
+}
+
+static pid_t next_thread(Dwfl *dwfl, void *arg, void **thread)
+{
+	return 0;
+}
+
+static bool get_thread(Dwfl *dwfl, pid_t tid, void *arg, void **thread)
+{
+	return true;
+}
+
+static bool set_registers(Dwfl_Thread *thread, void *arg)
+{
+#if defined(__x86_64__)
+	if (u.all_known)
+		return dwfl_thread_state_registers(thread, 0, REGISTERS, u.regs);
+	return dwfl_thread_state_registers(thread, RSP, 1, &u.regs[RSP]) &&
+	       dwfl_thread_state_registers(thread, RIP, 1, &u.regs[RIP]);
+#else
+	return false;
+#endif
+}
+
+#if defined(__x86_64__)
+static bool from_saved(const struct seen *s)
+{
+	uintptr_t sp = (uintptr_t)s->g.ctx.sp;
+	struct frame f;
+
+	if (!sp || target_memory(u.t, sp, &f, sizeof(f)) != sizeof(f))
+		return false;
+	memset(u.regs, 0, sizeof(u.regs));
+	u.regs[RBX] = f.rbx;
+	u.regs[RBP] = f.rbp;
+	u.regs[R12] = f.r12;
+	u.regs[R13] = f.r13;
+	u.regs[R14] = f.r14;
+	u.regs[R15] = f.r15;
+	u.regs[RIP] = f.pc;
+	u.regs[RSP] = sp + sizeof(f);
+	return u.all_known = true;
+}
+
+static bool from_call(const struct seen *s)
+{
+	struct call c = present_call(u.t, s->tid);
+
+	if (!c.known)
+		return false;
+	u.regs[RSP] = c.sp;
+	u.regs[RIP] = c.pc;
+	u.all_known = false;
+	return true;
+}
+
+static void take_registers(const struct user_regs_struct *r)
+{
+	const uint64_t regs[REGISTERS] = {r->rax, r->rdx, r->rcx, r->rbx, r->rsi, r->rdi, r->rbp, r->rsp, r->r8, r->r9,
+	    r->r10, r->r11, r->r12, r->r13, r->r14, r->r15, r->rip};
+
+	memcpy(u.regs, regs, sizeof(regs));
+	u.all_known = true;
+}
+#else
+static bool from_saved(const struct seen *s)
+{
+	return false;
+}
+
+static bool from_call(const struct seen *s)
+{
+	return false;
+}
+#endif
+
+static bool stop(int tid)
+{
+#if defined(__x86_64__)
+	struct user_regs_struct r;
+	int status;
+
+	if (ptrace(PTRACE_SEIZE, tid, 0, 0))
+		return false;
+	if (ptrace(PTRACE_INTERRUPT, tid, 0, 0) == 0 && waitpid(tid, &status, __WALL) == tid && WIFSTOPPED(status) &&
+	    ptrace(PTRACE_GETREGS, tid, 0, &r) == 0) {
+		take_registers(&r);
+		return true;
+	}
+	ptrace(PTRACE_DETACH, tid, 0, 0);
+#endif
+	return false;
+}
+
+/* ---- names ---- */
+
+static void source_line(Dwfl_Module *module, Dwarf_Addr pc, char *text, size_t n)
+{
+	Dwfl_Line *line = dwfl_module_getsrc(module, pc);
+	const char *file, *base;
+	int number;
+
+	*text = 0;
+	if (!line || !(file = dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL)))
+		return;
+	base = strrchr(file, '/');
+	snprintf(text, n, ", %s:%d", base ? base + 1 : file, number);
+}
+
+static const char *base_name(const char *path)
+{
+	const char *base = path ? strrchr(path, '/') : NULL;
+
+	return base ? base + 1 : path ? path : "?";
+}
+
+static char *name_of(Dwarf_Addr pc, bool *internal)
+{
+	Dwfl_Module *module = dwfl_addrmodule(u.dwfl, pc);
+	char line[TEXT], *text = NULL;
+	const char *file, *symbol;
+	GElf_Off offset = 0;
+	GElf_Sym sym;
+
+	*internal = false;
+	if (!module)
+		return asprintf(&text, "0x%lx", (unsigned long)pc) < 0 ? NULL : text;
+	file = base_name(dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, NULL, NULL));
+	*internal = !strncmp(file, "libvervet.so", 12);
+	symbol = dwfl_module_addrinfo(module, pc, &offset, &sym, NULL, NULL, NULL);
+	source_line(module, pc, line, sizeof(line));
+	if (asprintf(&text, "%s (%s%s)", symbol ? symbol : "?", file, line) < 0)
+		return NULL;
+	return text;
+}
+
+static const char *cached_name(Dwarf_Addr pc, bool *internal)
+{
+	size_t i = pc * 0x9e3779b97f4a7c15ul >> 50;
+
+	for (size_t k = 0; k < NAMES && u.names[i].text && u.names[i].pc != pc; k++)
+		i = (i + 1) % NAMES;
+	if (u.names[i].text && u.names[i].pc != pc) { /* full: forget one */
+		u.names[i].text = NULL;
+	}
+	if (!u.names[i].text) {
+		u.names[i].pc = pc;
+		u.names[i].text = name_of(pc, &u.names[i].internal);
+	}
+	*internal = u.names[i].internal;
+	return u.names[i].text ? u.names[i].text : "?";
+}
+
+/* ---- frames ---- */
+
+struct walk {
+	struct stack *out;
+	bool internal[FRAMES];
+};
+
+static int one_frame(Dwfl_Frame *frame, void *arg)
+{
+	struct walk *w = arg;
+	Dwarf_Addr pc;
+	bool activation;
+
+	if (!dwfl_frame_pc(frame, &pc, &activation) || !pc)
+		return DWARF_CB_ABORT;
+	w->out->frames[w->out->n] = cached_name(pc - !activation, &w->internal[w->out->n]);
+	return ++w->out->n == FRAMES ? DWARF_CB_ABORT : DWARF_CB_OK;
+}
+
+/* Leave out our own frames, but for the interposed function, and what lies below the greenlet's first. */
+static void trim(struct walk *w)
+{
+	struct stack *o = w->out;
+	int first = 0, last = o->n;
+
+	while (first + 1 < o->n && w->internal[first] && w->internal[first + 1])
+		first++;
+	for (int i = o->n; i-- > first + 1;)
+		if (w->internal[i]) {
+			while (i > first + 1 && w->internal[i - 1])
+				i--;
+			if (i > first + 1 || o->n - i < 6)
+				last = i;
+			break;
+		}
+	o->n = last - first;
+	memmove(o->frames, o->frames + first, (size_t)o->n * sizeof(*o->frames));
+}
+
+void unwind(const struct target *t, const struct seen *s, struct stack *out)
+{
+	struct walk w = {.out = out};
+	bool stopped = false, known;
+
+	out->n = 0;
+	for (int i = 0; i < 4; i++)
+		u.pages[i].good = false;
+	if (!s->running)
+		known = from_saved(s);
+	else if (u.stop_running && s->tid)
+		known = stopped = stop(s->tid);
+	else
+		known = s->tid && from_call(s);
+	if (!known || !u.dwfl)
+		return;
+	dwfl_getthread_frames(u.dwfl, (pid_t)(s->g.id & 0x3fffffff), one_frame, &w);
+	if (stopped)
+		ptrace(PTRACE_DETACH, s->tid, 0, 0);
+	trim(&w);
+}
+
+int unwind_begin(const struct target *t, bool stop_running)
+{
+	static const Dwfl_Callbacks files = {
+	    .find_elf = dwfl_linux_proc_find_elf, .find_debuginfo = dwfl_standard_find_debuginfo};
+	static const Dwfl_Thread_Callbacks threads = {.next_thread = next_thread,
+	    .get_thread = get_thread,
+	    .memory_read = read_word,
+	    .set_initial_registers = set_registers};
+
+	unsetenv("DEBUGINFOD_URLS"); /* no look-up on the network */
+	u.t = t;
+	u.stop_running = stop_running;
+	u.dwfl = dwfl_begin(&files);
+	if (!u.dwfl || dwfl_linux_proc_report(u.dwfl, t->pid) || dwfl_report_end(u.dwfl, NULL, NULL) ||
+	    !dwfl_attach_state(u.dwfl, NULL, t->pid, &threads, NULL)) {
+		dwfl_end(u.dwfl);
+		u.dwfl = NULL;
+		return complain(VV__EXIT_FAILED, "%d: no backtraces: %s", t->pid, dwfl_errmsg(-1));
+	}
+	return 0;
+}

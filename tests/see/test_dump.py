@@ -1,0 +1,110 @@
+"""vervet dump."""
+
+import os
+import re
+import socket
+import subprocess
+import time
+
+from see import PYTHON, case, dump, dump_until, program, running, vervet
+
+
+def named(seen, name):
+    return next(g for g in seen["greenlets"] if g["name"] == name)
+
+
+@case
+def deadlock_is_named_with_holders_and_places():
+    with running([program("deadlock")]) as p:
+        seen = dump_until(p.pid, lambda s: s["deadlocks"] == 1)
+        alice, bob = named(seen, "alice"), named(seen, "bob")
+        assert alice["owner"] == bob["id"] and bob["owner"] == alice["id"], seen
+        assert any("take_one_first" in f and "deadlock.c:" in f for f in alice["frames"]), alice
+        assert any("take_two_first" in f for f in bob["frames"]), bob
+        text = vervet("dump", p.pid)
+        assert re.search(r"deadlock 1:\n +greenlet \d+ \(alice\) waits for mutex 0x[0-9a-f]+ held by greenlet \d+ \(bob\)", text), text
+        assert named(seen, "deadlock")["text"].endswith(f"waits for the end of greenlet {alice['id']} (alice)"), seen
+
+
+@case
+def ten_thousand_are_quick():
+    with running([program("many"), "10000"]) as p:
+        assert p.stdout.readline() == b"ready\n"
+        start = time.monotonic()
+        seen = dump(p.pid)
+        took = time.monotonic() - start
+        assert len(seen["greenlets"]) == 10001, len(seen["greenlets"])
+        readers = [g for g in seen["greenlets"] if g["id"] > 1 and re.search(r"parked .*: read from descriptor \d+ pipe:", g["text"])]
+        assert len(readers) >= 10000, len(readers)
+        assert all(any("reader (many" in f for f in g["frames"]) for g in readers[:10000]), readers[0]
+        assert took < 10, took
+        assert len(dump(p.pid, "--greenlet=17")["greenlets"]) == 1
+        out, err = p.communicate(timeout=20)
+        assert p.returncode == 0 and err == b"", (p.returncode, err)
+
+
+@case
+def nothing_is_disturbed():
+    code = ("import threading,time\n"
+            "n=[0]*20\n"
+            "def f(i):\n"
+            "    for _ in range(200): n[i]+=1; time.sleep(0.005)\n"
+            "t=[threading.Thread(target=f,args=(i,)) for i in range(20)]\n"
+            "print('go',flush=True)\n"
+            "[x.start() for x in t]; [x.join() for x in t]; print(sum(n))")
+    with running([PYTHON, "-c", code]) as p:
+        assert p.stdout.readline() == b"go\n"
+        while p.poll() is None:
+            subprocess.run([os.path.join(os.path.dirname(__file__), "../../build/vervet"), "dump", "--running", str(p.pid)],
+                           capture_output=True)
+        assert p.stdout.read() == b"4000\n" and p.returncode == 0 and p.stderr.read() == b""
+
+
+@case
+def running_and_hopping_are_seen_on_their_kernel_threads():
+    with running([program("spin")]) as p:
+        def there(s):
+            return any("flock" in g["text"] for g in s["greenlets"]) and any(g["state"] == "running" for g in s["greenlets"])
+        seen = dump_until(p.pid, there, "--running")
+        hopping = next(g for g in seen["greenlets"] if "flock" in g["text"])
+        assert hopping["state"] == "hopping" and any("locker" in f for f in hopping["frames"]), hopping
+        spinning = next(g for g in seen["greenlets"] if g["state"] == "running")
+        assert any("spinner" in f for f in spinning["frames"]), spinning
+
+
+@case
+def peers_of_connections_are_shown():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(5)
+        port = listener.getsockname()[1]
+        code = ("import socket,threading\n"
+                f"s=socket.create_connection(('127.0.0.1',{port}))\n"
+                "t=threading.Thread(target=s.recv,args=(1,)); t.start(); t.join()")
+        with running([PYTHON, "-c", code]) as p:
+            seen = dump_until(p.pid, lambda s: any("recv from tcp" in g["text"] for g in s["greenlets"]))
+            text = next(g["text"] for g in seen["greenlets"] if "recv from tcp" in g["text"])
+            assert re.search(rf"tcp 127\.0\.0\.1:\d+ <- 127\.0\.0\.1:{port} ", text), text
+
+
+@case
+def bad_words_are_refused():
+    assert "no process id" in vervet("dump", status=125)
+    assert "not a process id" in vervet("dump", "x", status=125)
+    assert "unknown option" in vervet("dump", "--nonsense", "1", status=125)
+    assert "no such process" in vervet("dump", 2 ** 22 + 1, status=125)
+    plain = subprocess.Popen(["sleep", "60"])
+    try:
+        time.sleep(0.2)
+        assert "not patched" in vervet("dump", plain.pid, status=125)
+    finally:
+        plain.kill()
+        plain.wait()
+
+
+@case
+def a_program_without_threads_is_shown():
+    with running(["sleep", "60"]) as p:
+        seen = dump_until(p.pid, lambda s: len(s["greenlets"]) == 1)
+        assert seen["hub"].startswith("no hub"), seen
+        assert "nanosleep" in seen["greenlets"][0]["text"], seen
