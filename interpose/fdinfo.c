@@ -150,7 +150,7 @@ static enum vv__fd_kind mode_kind(int fd, const struct stat *st)
 	return VV__FD_POLLED;
 }
 
-static enum vv__fd_kind remember(int fd, enum vv__fd_kind kind)
+enum vv__fd_kind vv__fdinfo_remember(int fd, enum vv__fd_kind kind)
 {
 	struct vv__fdinfo *info = vv__fdinfo_make(fd);
 
@@ -165,7 +165,7 @@ enum vv__fd_kind vv__fdinfo_classify(int fd)
 
 	if (vv__syscall(SYS_fstat, fd, &st))
 		return VV__FD_INLINE; /* closed: the real call says so */
-	return remember(fd, mode_kind(fd, &st));
+	return vv__fdinfo_remember(fd, mode_kind(fd, &st));
 }
 
 static bool in_memory(unsigned long file_system)
@@ -192,7 +192,7 @@ enum vv__fd_kind vv__fdinfo_classify_file(int fd)
 
 	if (vv__syscall(SYS_fstatfs, fd, &fs))
 		return VV__FD_INLINE;
-	return remember(fd, in_memory(fs.f_type) ? VV__FD_INLINE : VV__FD_SLOW);
+	return vv__fdinfo_remember(fd, in_memory(fs.f_type) ? VV__FD_INLINE : VV__FD_SLOW);
 }
 
 bool vv__fd_writes_through(int fd)

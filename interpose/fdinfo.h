@@ -107,6 +107,7 @@ void vv__fdinfo_shared(void);
 void vv__fdinfo_changed(int fd, unsigned add, unsigned remove);
 /* Ask the kernel what fd is, and remember it. */
 enum vv__fd_kind vv__fdinfo_classify(int fd);
+enum vv__fd_kind vv__fdinfo_remember(int fd, enum vv__fd_kind kind);
 /* The same for a file that does not know RWF_NOWAIT: VV__FD_INLINE or VV__FD_SLOW. */
 enum vv__fd_kind vv__fdinfo_classify_file(int fd);
 /* True if writing to fd waits for the disk (O_DIRECT, O_SYNC, O_DSYNC). */

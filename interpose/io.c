@@ -30,13 +30,23 @@ static long pwritev2_raw(int fd, const struct iovec *iov, int n, int64_t at, int
 	return vv__syscall(SYS_pwritev2, fd, iov, (long)n, at, 0l, (long)flags);
 }
 
-/* An attempt has said that the descriptor is not what its record says. True if we know better now. */
-static vv__slow bool learn(struct vv__fdcall *c)
+/*
+ * An attempt has said that the descriptor is not what its record says. True if we know better now. Before Linux 6.4
+ * pipes, sockets and timerfd know no RWF_NOWAIT: they are then asked with poll.
+ */
+static vv__slow bool learn(struct vv__fdcall *c, long why)
 {
 	unsigned before = c->kind;
 
 	c->kind = vv__fdinfo_classify(c->fd);
+	if (c->kind == before && why == -EOPNOTSUPP && before >= VV__FD_PACKET && before < VV__FD_POLLED)
+		c->kind = vv__fdinfo_remember(c->original, VV__FD_POLLED);
 	return c->kind != before;
+}
+
+static struct msghdr message(const struct iovec *iov, int n)
+{
+	return (struct msghdr){.msg_iov = (struct iovec *)iov, .msg_iovlen = n};
 }
 
 /* ---- reading ---- */
@@ -57,9 +67,15 @@ static vv__slow long read_polled(struct vv__fdcall *c, const struct iovec *iov, 
 
 static long read_now(struct vv__fdcall *c, const struct iovec *iov, int n, int flags)
 {
-	if (vv__fd_is_socket(c->kind) && n == 1 && !flags)
-		return vv__syscall(
-		    SYS_recvfrom, c->fd, iov->iov_base, iov->iov_len, MSG_DONTWAIT, NULL, NULL);
+	struct msghdr m;
+
+	if (vv__fd_is_socket(c->kind) && !flags) {
+		if (vv__likely(n == 1))
+			return vv__syscall(
+			    SYS_recvfrom, c->fd, iov->iov_base, iov->iov_len, MSG_DONTWAIT, NULL, NULL);
+		m = message(iov, n);
+		return vv__syscall(SYS_recvmsg, c->fd, &m, MSG_DONTWAIT);
+	}
 	if (c->kind == VV__FD_POLLED || c->kind == VV__FD_TTY)
 		return read_polled(c, iov, n, flags);
 	return preadv2_raw(c->fd, iov, n, CURRENT, flags | RWF_NOWAIT);
@@ -72,7 +88,7 @@ static long read_learning(struct vv__fdcall *c, const struct iovec *iov, int n, 
 
 	while (
 	    vv__unlikely(r == -ENOTSOCK || r == -EOPNOTSUPP || (r == -EAGAIN && c->kind == VV__FD_UNKNOWN))) {
-		if (!learn(c) || is_file(c->kind))
+		if (!learn(c, r) || is_file(c->kind))
 			break;
 		r = read_now(c, iov, n, flags);
 	}
@@ -291,13 +307,18 @@ static vv__slow long write_polled(struct vv__fdcall *c, const struct iovec *iov,
 
 static long write_now(struct vv__fdcall *c, const struct iovec *iov, int n, int flags)
 {
+	struct msghdr m;
+
 	switch (c->kind) {
 	case VV__FD_TCP:
 	case VV__FD_STREAM:
-		if (n == 1 && !flags)
+		if (flags)
+			break;
+		if (vv__likely(n == 1))
 			return vv__syscall(
 			    SYS_sendto, c->fd, iov->iov_base, iov->iov_len, MSG_DONTWAIT, NULL, 0);
-		break;
+		m = message(iov, n);
+		return vv__syscall(SYS_sendmsg, c->fd, &m, MSG_DONTWAIT);
 	case VV__FD_COUNTER:
 		return write_counter(c, iov, n, flags);
 	case VV__FD_POLLED:
@@ -319,9 +340,9 @@ static long write_learning(struct vv__fdcall *c, const struct iovec *iov, int n,
 	long r;
 
 	if (vv__unlikely(c->kind == VV__FD_UNKNOWN))
-		learn(c);
+		learn(c, 0);
 	r = write_now(c, iov, n, flags);
-	while (vv__unlikely(r == -ENOTSOCK || (r == -EOPNOTSUPP && !is_file(c->kind))) && learn(c))
+	while (vv__unlikely(r == -ENOTSOCK || (r == -EOPNOTSUPP && !is_file(c->kind))) && learn(c, r))
 		r = write_now(c, iov, n, flags);
 	return r;
 }
