@@ -375,7 +375,7 @@ void vv__hop(void)
 
 	if (!g->native)
 		g->hop_frame = (uintptr_t)__builtin_frame_address(0);
-	if (vv__direct(g) || vv__carrier_reserve() < 0) {
+	if (vv__direct(g) || g->slice || vv__carrier_reserve() < 0) {
 		g->native++;
 		return;
 	}

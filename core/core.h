@@ -156,6 +156,7 @@ struct vv_greenlet {
 	struct vv_greenlet *all_next, *all_prev;
 	unsigned owned;              /* locks held that bear its carrier's id: see interpose/owner.c */
 	void *carrier_robust;        /* the robust list that its carrier had before */
+	struct vv__slice *slice;     /* core/slice.c: shares main's stack */
 	void *sched;  /* interpose/sched.c's */
 	void *locals; /* greenlet locals of the public API */
 	void *user;   /* the public API's own part */
@@ -369,6 +370,7 @@ void vv__unwind(struct vv_greenlet *g, void *value) __attribute__((noreturn));
 /* The greenlet behind a pthread_t of this process, or null for a kernel thread that is not ours. */
 struct vv_greenlet *vv__of_thread(pthread_t t);
 struct vv_greenlet *vv__main_greenlet(void);
+void vv__set_main(struct vv_greenlet *g);
 /* Call fn on every greenlet until it returns non-zero; returns that. A lock is held: fn must not block. */
 int vv__each(int (*fn)(struct vv_greenlet *, void *), void *arg);
 struct vv_greenlet *vv__of_tid(int tid);
@@ -393,6 +395,8 @@ int vv__hub_tid(void);
 /* The kernel thread id inside glibc's thread control block. */
 int vv__tcb_tid(struct vv_greenlet *g);
 void vv__tcb_set_tid(struct vv_greenlet *g, int tid);
+/* Where it is, for a fork that is not libc's. g runs on the kernel thread it was born on. */
+int *vv__tcb_tid_word(struct vv_greenlet *g);
 
 /* Record a new signal mask of g (kernel layout), and make it the kernel's for the calling kernel thread. Async-signal-safe. */
 void vv__set_mask(struct vv_greenlet *g, uint64_t mask);

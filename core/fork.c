@@ -39,6 +39,7 @@ void vv__fork_child(void)
 	vv__carriers_forget();
 	memset(&vv__stats, 0, sizeof vv__stats);
 	vv__monitor_forget();
+	vv__slice_forget(g);
 	become_main(g);
 	vv__greenlets_forget(g);
 }

@@ -106,14 +106,14 @@ struct vv_greenlet *vv__of_tid(int tid)
 	return b.found;
 }
 
-static struct vv_greenlet **self_slot(pthread_t t)
+struct vv_greenlet **vv__self_of(pthread_t t)
 {
 	return (struct vv_greenlet **)((char *)t + self_offset);
 }
 
 struct vv_greenlet *vv__of_thread(pthread_t t)
 {
-	return *self_slot(t);
+	return *vv__self_of(t);
 }
 
 struct vv_greenlet *vv__main_greenlet(void)
@@ -149,6 +149,13 @@ static void find_tid(pthread_t self, int tid)
 			tid_offset = i;
 	if (!tid_offset)
 		vv__die("this glibc keeps its thread ids where they cannot be found");
+}
+
+int *vv__tcb_tid_word(struct vv_greenlet *g)
+{
+	if (!tid_offset)
+		find_tid(g->thread, g->tid);
+	return (int *)((char *)g->thread + tid_offset);
 }
 
 /* The same for the cancellation state: it is the word that changes when cancellation is disabled. */
@@ -267,7 +274,7 @@ int vv__shell_start(struct vv_greenlet *g, const pthread_attr_t *attr, void *(*e
 		return -r;
 	}
 	/* The shell will do the same; but the creator may ask for its thread before that. */
-	*self_slot(g->thread) = g;
+	*vv__self_of(g->thread) = g;
 	find_cancel_word(g);
 	vv__count(shells);
 	return 0;
@@ -661,6 +668,51 @@ void vv__unwind(struct vv_greenlet *g, void *value)
 	g->value = value;
 	vv__hooks.pthread_exit(value);
 	vv__die("pthread_exit returned");
+}
+
+/* ---- slices (slice.c) ---- */
+
+/* A record that shares me's shell; counted, not yet ready. Inside. */
+struct vv_greenlet *vv__twin(struct vv_greenlet *me)
+{
+	struct vv_greenlet *g = vv__slab_get(&records);
+	int live;
+
+	if (!g)
+		return NULL;
+	reset(g, me, NULL, NULL, VV__DETACHED);
+	g->thread = me->thread;
+	g->tid = me->tid;
+	g->cancel = me->cancel;
+	g->value = me->value;
+	g->alt_stack = me->alt_stack;
+	g->born = 1;
+	live = atomic_fetch_add(&vv__live, 1) + 1;
+	if ((uint64_t)live > atomic_load_explicit(&vv__stats.peak, memory_order_relaxed))
+		atomic_store_explicit(&vv__stats.peak, live, memory_order_relaxed);
+	vv__count(created);
+	list_add(g);
+	return g;
+}
+
+void vv__twin_gone(struct vv_greenlet *g)
+{
+	vv__count(ended);
+	atomic_fetch_sub(&vv__live, 1);
+	list_remove(g);
+	atomic_store(&g->state, VV__FREE);
+	g->slice = NULL;
+	if (g->wait1.many)
+		vv__syscall(SYS_munmap, g->wait1.many, g->wait1.cap * sizeof *g->wait1.many);
+	g->wait1.many = NULL;
+	if (g != &main_record)
+		vv__slab_put(&records, g);
+}
+
+/* g is what the program calls its main thread from now on. */
+void vv__set_main(struct vv_greenlet *g)
+{
+	main_greenlet = g;
 }
 
 /* ---- adoption ---- */

@@ -266,7 +266,7 @@ void vv__suspend(struct vv_greenlet *g)
 
 	if (on_alt_stack)
 		leave_alt_stack(h);
-	if (on_alt_stack || !next || !h->budget || next->hog || next->fresh) {
+	if (on_alt_stack || !next || !h->budget || next->hog || next->fresh || next->slice) {
 		vv__context_switch(&g->ctx, &h->ctx);
 		return;
 	}
@@ -310,6 +310,10 @@ static void after_switch(struct vv__hub *h)
 		g->carrier = c;
 		vv__carrier_give(c, g);
 	}
+	if ((g = h->slice)) {
+		h->slice = NULL;
+		vv__slice_after(g);
+	}
 	if ((g = h->ended)) {
 		h->ended = NULL;
 		vv__greenlet_ended(g);
@@ -347,6 +351,8 @@ static void dispatch(struct vv__hub *h)
 		g->fresh = false;
 	}
 	if (vv__unlikely(g->hog) && give_away(h, g))
+		return;
+	if (vv__unlikely(g->slice != NULL) && !vv__slice_install(g))
 		return;
 	prepare(h, g);
 	vv__context_switch(&h->ctx, &g->ctx);

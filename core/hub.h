@@ -47,6 +47,7 @@ struct vv__hub {
 	_Atomic int away;	     /* greenlets that hop or were handed over */
 	struct vv_greenlet *hop;     /* wants to hop: the hub acts once its registers are saved */
 	struct vv_greenlet *ended;   /* has ended, likewise */
+	struct vv_greenlet *slice;   /* wants to branch or to end, likewise */
 	bool leave_alt_stack;	     /* the carrier must not have the alternate stack of who has left it */
 	struct vv_greenlet *pool;    /* ended greenlets whose shells may be used again */
 	struct vv_greenlet *discard; /* ended ones whose shells may not */
@@ -87,6 +88,7 @@ void vv__wait_end(struct vv_greenlet *g, struct vv__wait *w);
 int vv__wait_sleep(struct vv_greenlet *g, struct vv__wait *w, unsigned flags);
 void vv__wait_expired(struct vv__wait *w);
 int vv__raised_error(struct vv_greenlet *g, unsigned flags);
+bool vv__wait_unqueue(struct vv__wait *w);
 
 /* parking.c */
 void vv__parking_forget(void);
@@ -145,6 +147,15 @@ size_t vv__tcb_tid_offset(void);
 struct vv_greenlet *vv__shell_take(size_t stack);
 void vv__shell_put(struct vv_greenlet *g);
 void *vv__shell_stack_top(struct vv_greenlet *g);
+
+struct vv_greenlet **vv__self_of(pthread_t t);
+struct vv_greenlet *vv__twin(struct vv_greenlet *me);
+void vv__twin_gone(struct vv_greenlet *g);
+
+/* slice.c */
+bool vv__slice_install(struct vv_greenlet *g);
+void vv__slice_after(struct vv_greenlet *g);
+void vv__slice_forget(struct vv_greenlet *g);
 
 extern _Atomic int vv__monitor_deep; /* the monitor sleeps until woken */
 

@@ -50,7 +50,7 @@ static void stay(struct vv_greenlet *g)
 		vv__suspend(g);
 }
 
-static bool unqueue(struct vv__wait *w)
+bool vv__wait_unqueue(struct vv__wait *w)
 {
 	if (w->kind == VV__WAIT_ADDRESS) {
 		if (!vv__unqueue_address(w, VV__TIMED_OUT))
@@ -70,7 +70,7 @@ void vv__wait_expired(struct vv__wait *w)
 		w->expire(w);
 		return;
 	}
-	if (unqueue(w))
+	if (vv__wait_unqueue(w))
 		vv__ready(w->g);
 }
 
@@ -100,29 +100,29 @@ static int interruption(struct vv_greenlet *g, struct vv__wait *w, unsigned flag
 
 	if (flags & VV__CANCEL && vv__cancel_pending(g)) {
 		vv__regain(g);
-		return unqueue(w) ? -ECANCELED : 0;
+		return vv__wait_unqueue(w) ? -ECANCELED : 0;
 	}
 	if (flags & VV__SINCE && g->handled) {
 		vv__regain(g);
-		return unqueue(w) ? -EINTR : 0;
+		return vv__wait_unqueue(w) ? -EINTR : 0;
 	}
 	if (flags & VV__CANCEL && vv__unlikely(atomic_load(&g->raised))) {
 		vv__regain(g);
-		return unqueue(w) ? vv__raised_error(g, flags) : 0;
+		return vv__wait_unqueue(w) ? vv__raised_error(g, flags) : 0;
 	}
 	if (!vv__has_signals(g))
 		return 0;
 	vv__regain(g);
 	ran = run_handlers(g);
 	if (flags & VV__CANCEL && vv__cancel_pending(g))
-		return unqueue(w) ? -ECANCELED : 0;
+		return vv__wait_unqueue(w) ? -ECANCELED : 0;
 	if (!ran || !(flags & VV__EINTR))
 		return 0;
 	if (flags & VV__RESTART && !(ran & VV__HANDLED_INTERRUPT))
 		return 0;
 	if (atomic_load(&w->state) != VV__QUEUED)
 		return 0;
-	return unqueue(w) ? -EINTR : 0;
+	return vv__wait_unqueue(w) ? -EINTR : 0;
 }
 
 static bool is_called(struct vv_greenlet *g, unsigned flags)
@@ -176,7 +176,7 @@ static void abandon_wait(struct vv_greenlet *g, struct vv__wait *w)
 	else
 		vv__enter(g);
 	if (atomic_load(&w->state) == VV__QUEUED)
-		unqueue(w);
+		vv__wait_unqueue(w);
 	else if (w->kind == VV__WAIT_ADDRESS && atomic_load(&w->state) == VV__WOKEN)
 		vv__wake(w->key, 1); /* the wake was for somebody who waits */
 	vv__wait_end(g, w);

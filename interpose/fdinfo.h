@@ -34,6 +34,7 @@ enum {
 	VV__FD_RACED =
 	    64, /* listener that others accept from: an accept has blocked although poll said ready */
 	VV__FD_LISTENS = 128,
+	VV__FD_HANDLERS = 512, /* listener that a connection's handler made for itself (fanout.c) */
 	VV__FD_ASYNC = 256, /* neither O_DIRECT nor O_SYNC */
 };
 

@@ -6,6 +6,7 @@
  * that moment on a handler that has run ends the call, also one that ran before the greenlet slept (VV__SINCE).
  */
 #include "fdcall.h"
+#include "fanout.h"
 
 enum { FLAGS = VV__EINTR | VV__CANCEL };
 
@@ -107,6 +108,8 @@ VV_EXPORT int poll(struct pollfd *fds, nfds_t n, int timeout)
 {
 	struct call c = {.g = vv__me()};
 
+	if (vv__fanout_on() && timeout != 0 && vv__fanout_polls(fds, n))
+		return vv__errno_return(vv__fanout_poll(fds, n, deadline_ms(timeout)));
 	if (vv__step_aside(c.g, poll) || timeout == 0)
 		return REAL(poll)(fds, n, timeout);
 	vv__cancel_point(c.g);
@@ -119,6 +122,8 @@ VV_EXPORT int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout
 {
 	struct call c = {.g = vv__me(), .mask = mask};
 
+	if (vv__fanout_on() && !mask && (!timeout || vv__timespec_valid(timeout)) && vv__fanout_polls(fds, n))
+		return vv__errno_return(vv__fanout_poll(fds, n, deadline_ts(timeout)));
 	if (vv__step_aside(c.g, poll) || (timeout && !vv__timespec_valid(timeout)))
 		return REAL(ppoll)(fds, n, timeout, mask);
 	vv__cancel_point(c.g);
@@ -255,20 +260,50 @@ static long select_any(struct call *c, int nfds, fd_set *in[3])
 	return r;
 }
 
+/* The same on a listener of a server that is fanned out (fanout.h); false: it is none. */
+static bool select_fanned(int nfds, fd_set *in[3], int64_t deadline, long *result)
+{
+	struct sets s = {.n = 0};
+
+	if (nfds > FD_SETSIZE || prepare(&s, nfds, in) < 0 || s.pages || !vv__fanout_polls(s.fds, s.n)) {
+		if (s.pages)
+			vv__syscall(SYS_munmap, s.pages, s.size);
+		return false;
+	}
+	*result = vv__fanout_poll(s.fds, s.n, deadline);
+	if (*result < 0)
+		return true;
+	*result = 0;
+	for (int i = 0; i < 3; i++)
+		if (in[i])
+			memset(in[i], 0, s.bytes);
+	for (nfds_t k = 0; k < s.n; k++)
+		for (int i = 0; i < 3; i++)
+			if (in[i] && s.fds[k].revents & set_events[i] & s.fds[k].events) {
+				FD_SET(s.fds[k].fd, in[i]);
+				++*result;
+			}
+	return true;
+}
+
 VV_EXPORT int select(int nfds, fd_set *r, fd_set *w, fd_set *e, struct timeval *timeout)
 {
 	struct call c = {.g = vv__me()};
 	struct timespec ts, left;
 	long result;
 
-	if (vv__step_aside(c.g, poll) || nfds < 0 || nfds > 1 << 20 ||
+	if ((!vv__fanout_on() && vv__step_aside(c.g, poll)) || nfds < 0 || nfds > 1 << 20 ||
 	    (timeout && (timeout->tv_sec < 0 || timeout->tv_usec < 0 || timeout->tv_usec >= 1000000)))
 		return REAL(select)(nfds, r, w, e, timeout);
 	if (timeout)
 		ts = (struct timespec){timeout->tv_sec, timeout->tv_usec * 1000};
-	vv__cancel_point(c.g);
 	c.deadline = deadline_ts(timeout ? &ts : NULL);
-	result = select_any(&c, nfds, (fd_set *[3]){r, w, e});
+	if (!vv__fanout_on() || !select_fanned(nfds, (fd_set *[3]){r, w, e}, c.deadline, &result)) {
+		if (vv__step_aside(c.g, poll))
+			return REAL(select)(nfds, r, w, e, timeout);
+		vv__cancel_point(c.g);
+		result = select_any(&c, nfds, (fd_set *[3]){r, w, e});
+	}
 	if (timeout) {
 		left = time_left(c.deadline);
 		*timeout = (struct timeval){left.tv_sec, left.tv_nsec / 1000};

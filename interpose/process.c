@@ -6,6 +6,7 @@
  */
 #include "process.h"
 
+#include "fanout.h"
 #include "fdinfo.h"
 #include "hop.h"
 #include "signal.h"
@@ -38,6 +39,7 @@ static void in_child(void)
 {
 	vv__fork_child();
 	vv__kept_forget();
+	vv__fanout_fork_child();
 	in_parent();
 }
 
@@ -46,12 +48,70 @@ void vv__fork_start(void)
 	REAL(__register_atfork)(before_fork, in_parent, in_child, NULL);
 }
 
+/* What the program has registered, for the fork that libc does not make. */
+struct handlers {
+	void (*prepare)(void), (*parent)(void), (*child)(void);
+};
+
+enum { HANDLERS = 64 };
+static struct handlers handlers[HANDLERS];
+static _Atomic unsigned handlers_n;
+
 /* vv__me starts the library, which registers our handlers first. */
 VV_EXPORT int __register_atfork(
     void (*prepare)(void), void (*parent)(void), void (*child)(void), void *object)
 {
+	unsigned i;
+	int r;
+
 	vv__me();
-	return REAL(__register_atfork)(prepare, parent, child, object);
+	r = REAL(__register_atfork)(prepare, parent, child, object);
+	if (r == 0 && (i = atomic_fetch_add(&handlers_n, 1)) < HANDLERS)
+		handlers[i] = (struct handlers){prepare, parent, child};
+	return r;
+}
+
+/* Handlers go with the object that registered them: look whether their code is still there. */
+static void call(void (*handler)(void))
+{
+	Dl_info info;
+
+	if (handler && dladdr((void *)handler, &info))
+		handler();
+}
+
+static long clone_quietly(void)
+{
+	int *tid = vv__tcb_tid_word(vv__me());
+	void *robust = NULL;
+	size_t robust_size = 0;
+	long pid;
+
+	vv__syscall(SYS_get_robust_list, 0, &robust, &robust_size);
+	pid = vv__syscall(SYS_clone, CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID, NULL, NULL, tid, NULL);
+	if (pid == 0)
+		vv__syscall(SYS_set_robust_list, robust, robust_size);
+	return pid;
+}
+
+pid_t vv__fork_quietly(void)
+{
+	unsigned n = atomic_load(&handlers_n);
+	long pid;
+
+	if (n > HANDLERS)
+		return -EAGAIN;
+	for (unsigned i = n; i-- > 0;)
+		call(handlers[i].prepare);
+	before_fork();
+	pid = clone_quietly();
+	if (pid == 0)
+		in_child();
+	else
+		in_parent();
+	for (unsigned i = 0; i < n; i++)
+		call(pid == 0 ? handlers[i].child : handlers[i].parent);
+	return (pid_t)pid;
 }
 
 /* A fork that libc does not hear of: in the child, its own record of the thread's id must follow too. */
@@ -274,6 +334,15 @@ VV_EXPORT int pclose(FILE *f)
 }
 
 /* ---- the end ---------------------------------------------------------------------------------------------- */
+
+/* Once only: what exit calls may call exit. */
+VV_EXPORT void exit(int status)
+{
+	vv__me();
+	vv__fanout_drain();
+	REAL(exit)(status);
+	__builtin_unreachable();
+}
 
 VV_EXPORT void _exit(int status)
 {

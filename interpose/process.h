@@ -23,4 +23,10 @@ struct vv__exec_env {
 struct vv__exec_env vv__exec_env(char *const env[]);
 void vv__exec_env_free(struct vv__exec_env *e);
 
+/*
+ * A fork of which the program learns nothing: no SIGCHLD, no wait of its own finds the child (clone without exit signal;
+ * __WCLONE does). Registered handlers run. For a program with one thread. Returns as fork, or a negative errno.
+ */
+pid_t vv__fork_quietly(void);
+
 #endif

@@ -4,6 +4,7 @@
  * connect, which know no MSG_DONTWAIT; MSG_WAITALL and partial sends, which a blocking call completes.
  */
 #include "fdcall.h"
+#include "fanout.h"
 #include "iovec.h"
 
 enum { NEVER_WAITS = MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB };
@@ -53,7 +54,7 @@ VV_EXPORT int listen(int fd, int backlog)
 	vv__me();
 	r = REAL(listen)(fd, backlog);
 	if (r == 0)
-		vv__fdinfo_changed(fd, VV__FD_LISTENS, 0);
+		vv__fdinfo_changed(fd, VV__FD_LISTENS | (vv__fanout_on() && vv__fanout_in_branch() ? VV__FD_HANDLERS : 0), 0);
 	return r;
 }
 
@@ -148,7 +149,9 @@ static int accept_any(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 	struct vv_greenlet *g = vv__me();
 	int r;
 
-	if (vv__step_aside(g, socket)) {
+	if (vv__fanout_on() && vv__fanout_accept(fd, addr, len, flags, &r)) {
+		/* a branch, or an error */
+	} else if (vv__step_aside(g, socket)) {
 		r = REAL(accept4)(fd, addr, len, flags);
 	} else {
 		struct vv__fdcall c = vv__fdcall(fd, POLLIN, "accept");

@@ -3,6 +3,7 @@
  * (thread_local objects, keys, robust mutexes) is done here, on the ending greenlet itself.
  */
 #include "thread.h"
+#include "fanout.h"
 #include "interpose.h"
 #include "signal.h"
 
@@ -12,7 +13,7 @@
 
 struct dtor {
 	void (*fn)(void *);
-	void *object;
+	void *object, *dso;
 	struct dtor *next;
 };
 
@@ -29,18 +30,33 @@ VV_EXPORT int __cxa_thread_atexit_impl(void (*fn)(void *), void *object, void *d
 	d = vv__slab_get(&dtors);
 	if (!d)
 		vv__die("out of memory for a thread_local destructor");
-	*d = (struct dtor){fn, object, g->dtors};
+	*d = (struct dtor){fn, object, dso, g->dtors};
 	g->dtors = d;
 	return 0;
 }
 
-static void run_dtors(struct vv_greenlet *g)
+void vv__run_dtors(struct vv_greenlet *g)
 {
 	struct dtor *d;
 
 	while ((d = g->dtors)) {
 		g->dtors = d->next;
 		d->fn(d->object);
+		vv__slab_put(&dtors, d);
+	}
+}
+
+void vv__keep_dtors(struct vv_greenlet *g)
+{
+	struct dtor *d, *oldest = NULL;
+
+	for (; (d = g->dtors); oldest = d) {
+		g->dtors = d->next;
+		d->next = oldest;
+	}
+	while ((d = oldest)) {
+		oldest = d->next;
+		REAL(__cxa_thread_atexit_impl)(d->fn, d->object, d->dso);
 		vv__slab_put(&dtors, d);
 	}
 }
@@ -136,9 +152,9 @@ void __attribute__((weak)) vv__release_robust_mutexes(struct vv_greenlet *g)
 
 void vv__greenlet_ends(struct vv_greenlet *g)
 {
-	run_dtors(g);
+	vv__run_dtors(g);
 	vv__run_key_destructors(g);
-	run_dtors(g); /* a key's destructor may have made new ones */
+	vv__run_dtors(g); /* a key's destructor may have made new ones */
 	vv__release_robust_mutexes(g);
 	vv__signals_end(g);
 	if (g->pooled && (!g->unwound || g->shell_class))
@@ -159,7 +175,9 @@ static int main_frame(int argc, char **argv, char **envp)
 	if (vv__setjmp(buf.__cancel_jmp_buf, 0))
 		vv__end_main();
 	__pthread_register_cancel(&buf);
+	vv__fanout_base(__builtin_frame_address(0));
 	status = program_main(argc, argv, envp);
+	vv__fanout_drain();
 	__pthread_unregister_cancel(&buf);
 	return status;
 }
@@ -188,6 +206,8 @@ VV_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void
 
 	if (!vv__family_on(thread) || g->is_hub || modules_n < 0)
 		return fall_back(thread, attr, fn, arg);
+	if (vv__fanout_on())
+		vv__fanout_thread();
 	if (attr)
 		pthread_attr_getdetachstate(attr, &detach);
 	r = vv__place_check(attr);

@@ -12,6 +12,11 @@ extern void __pthread_unregister_cancel(__pthread_unwind_buf_t *);
 /* The buffer holds but the beginning of a jmp_buf: the mask is not saved. */
 extern int vv__setjmp(void *, int) __asm__("__sigsetjmp") __attribute__((returns_twice));
 
+/* The calling greenlet's thread_local objects die. */
+void vv__run_dtors(struct vv_greenlet *g);
+/* They are main's now, and die in exit. */
+void vv__keep_dtors(struct vv_greenlet *g);
+
 /* Core's hook: destructors of the ending greenlet, as program code. */
 void vv__greenlet_ends(struct vv_greenlet *g);
 /* tsd.c: destructors of keys, then every value is null. */

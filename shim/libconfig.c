@@ -78,6 +78,7 @@ static void apply(const struct vv__settings *s)
 	vv__config.handover_ns = s->handover_ns;
 	vv__config.stats = s->stats;
 	vv__config.quiet = s->quiet;
+	vv__fanout = s->fanout;
 }
 
 /*

@@ -69,6 +69,63 @@ static const char *read_handover(struct vv__settings *s, const char *value, cons
 	return NULL;
 }
 
+/* A whole number from least to most, or -1. */
+static int64_t number(const char *value, int64_t least, int64_t most)
+{
+	int64_t n = 0;
+
+	if (!*value || value[strspn(value, "0123456789")])
+		return -1;
+	for (const char *p = value; *p && n <= most; p++)
+		n = n * 10 + (*p - '0');
+	return n < least || n > most ? -1 : n;
+}
+
+static const char *read_fan_out(struct vv__settings *s, const char *value, const char **bad, size_t *len)
+{
+	static const char prefork[] = "prefork:";
+	enum { MOST_WORKERS = 1024 };
+	int64_t n;
+
+	if (!strcmp(value, "1") || !strcmp(value, "greenlet")) {
+		s->fanout.mode = VV__FANOUT_GREENLET;
+	} else if (!strcmp(value, "fork")) {
+		s->fanout.mode = VV__FANOUT_FORK;
+	} else if (!strcmp(value, "0")) {
+		s->fanout.mode = VV__FANOUT_OFF;
+	} else if (!strncmp(value, prefork, sizeof(prefork) - 1)) {
+		n = number(value + sizeof(prefork) - 1, 1, MOST_WORKERS);
+		if (n < 0)
+			return "not a number of processes from 1 to 1024";
+		s->fanout.mode = VV__FANOUT_PREFORK;
+		s->fanout.workers = (unsigned)n;
+	} else {
+		return "neither greenlet, fork nor prefork:N";
+	}
+	return NULL;
+}
+
+static const char *read_fan_out_max(struct vv__settings *s, const char *value, const char **bad, size_t *len)
+{
+	int64_t n = number(value, 1, 1000000);
+
+	if (n < 0)
+		return "not a number of connections from 1 to 1000000";
+	s->fanout.max = (unsigned)n;
+	return NULL;
+}
+
+static const char *read_fan_out_drain(
+    struct vv__settings *s, const char *value, const char **bad, size_t *len)
+{
+	int64_t n = number(value, 0, 86400);
+
+	if (n < 0)
+		return "not a number of seconds from 0 to 86400";
+	s->fanout.drain_ns = n * 1000000000;
+	return NULL;
+}
+
 static const char *read_switch(bool *out, const char *value)
 {
 	if ((value[0] != '0' && value[0] != '1') || value[1])
@@ -104,7 +161,10 @@ const size_t vv__setting_count = sizeof(vv__setting_table) / sizeof(vv__setting_
 
 void vv__settings_default(struct vv__settings *s)
 {
-	*s = (struct vv__settings){.families = ALL_FAMILIES, .follow = true, .handover_ns = 1000000};
+	*s = (struct vv__settings){.families = ALL_FAMILIES,
+	    .follow = true,
+	    .handover_ns = 1000000,
+	    .fanout = {.max = 1000, .drain_ns = 5000000000}};
 }
 
 const struct vv__setting *vv__setting_find(const char *name, size_t len)

@@ -5,6 +5,8 @@
 #ifndef VV_SETTINGS_H
 #define VV_SETTINGS_H
 
+#include "../interpose/fanout.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,12 +18,13 @@ struct vv__settings {
 	bool stats;
 	const char *report; /* null: standard error */
 	bool quiet;
+	struct vv__fanout_settings fanout;
 };
 
 struct vv__setting {
 	const char *name;     /* of the variable, after VERVET_ */
 	const char *option;   /* after -- */
-	const char *argument; /* in words; null: a switch */
+	const char *argument; /* in words; null: a switch; in brackets: may be left out */
 	const char *help;
 	/* Returns null, or what is wrong with value ("unknown family"), *bad and *len being the part at fault. */
 	const char *(*read)(struct vv__settings *s, const char *value, const char **bad, size_t *len);

@@ -45,7 +45,8 @@ static int print_help(void)
 	for (size_t i = 0; i < vv__setting_count; i++) {
 		const struct vv__setting *s = &vv__setting_table[i];
 
-		printf("  --%s%s%s (%s%s)\n      %s\n", s->option, s->argument ? "=" : "",
+		printf("  --%s%s%s (%s%s)\n      %s\n", s->option,
+		    s->argument && s->argument[0] != '[' ? "=" : "",
 		    s->argument ? s->argument : "", VV__VARIABLE, s->name, s->help);
 	}
 	puts("  --list\n      families and functions that are patched\n"
@@ -121,6 +122,13 @@ static int set_option(const struct vv__setting *s, const char *value)
 
 enum { HELP = 1000, VERSION, LIST };
 
+static int takes_value(const struct vv__setting *s)
+{
+	if (!s->argument)
+		return no_argument;
+	return s->argument[0] == '[' ? optional_argument : required_argument;
+}
+
 /* Options in getopt's form: the settings, by their place in the table, then ours. */
 static const struct option *options(void)
 {
@@ -128,8 +136,7 @@ static const struct option *options(void)
 	struct option *o = all;
 
 	for (size_t i = 0; i < vv__setting_count; i++, o++)
-		*o = (struct option){
-		    vv__setting_table[i].option, vv__setting_table[i].argument != NULL, NULL, (int)i};
+		*o = (struct option){vv__setting_table[i].option, takes_value(&vv__setting_table[i]), NULL, (int)i};
 	*o++ = (struct option){"list", no_argument, NULL, LIST};
 	*o++ = (struct option){"version", no_argument, NULL, VERSION};
 	*o++ = (struct option){"help", no_argument, NULL, HELP};

@@ -1,6 +1,6 @@
 # The tests: make test runs them all; make test-core, test-programs, test-real one kind.
-.PHONY: test-core test-aarch64 test-programs test-real
-SUITES += test-core test-aarch64 test-programs test-real
+.PHONY: test-core test-aarch64 test-programs test-real test-fanout
+SUITES += test-core test-aarch64 test-programs test-real test-fanout
 
 # Criterion suites of the core's parts, linked with the core alone and never preloaded.
 CORE_TESTS := $(filter-out tests/core/context_plain.c,$(wildcard tests/core/*.c))
@@ -56,3 +56,7 @@ test-tutorial: all
 SUITES += test-see
 test-see: all
 	@tests/see/run
+
+# Iterative servers, plain and fanned out.
+test-fanout: all
+	@tests/fanout/run

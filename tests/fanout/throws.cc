@@ -1,0 +1,71 @@
+/*
+ * An iterative server in C++: handlers wait inside catch blocks, rethrow, keep thread_local state and destroy their locals.
+ */
+#include "server.h"
+
+#include <stdexcept>
+#include <string>
+
+static thread_local std::string last;
+static long alive;
+
+struct connection {
+	int fd;
+
+	explicit connection(int fd) : fd(fd)
+	{
+		alive++;
+	}
+	~connection()
+	{
+		close(fd);
+		alive--;
+	}
+	std::string line()
+	{
+		std::string s;
+		char c;
+
+		while (read(fd, &c, 1) == 1 && c != '\n')
+			s += c;
+		return s;
+	}
+	void say(const std::string &s)
+	{
+		if (write(fd, s.data(), s.size()) < 0)
+			throw std::runtime_error("write");
+	}
+};
+
+static void handle(int fd)
+{
+	connection c(fd);
+
+	try {
+		last = c.line();
+		throw std::runtime_error(last);
+	} catch (const std::exception &e) {
+		std::string second = c.line(); /* the exception is alive meanwhile */
+		try {
+			throw;
+		} catch (const std::runtime_error &again) {
+			c.say(std::string(again.what()) + "/" + last + "/" + second + "\n");
+		}
+	}
+}
+
+int main(int argc, char **argv)
+{
+	int l = listen_on(argc, argv);
+
+	for (;;) {
+		int c = accept4(l, nullptr, nullptr, SOCK_CLOEXEC);
+
+		if (c < 0)
+			return 1;
+		try {
+			handle(c);
+		} catch (const std::exception &) {
+		}
+	}
+}
