@@ -16,15 +16,22 @@ CORE := $(wildcard core/*.c core/api/*.c) core/context_$(ARCH).S
 LIB := $(CORE) $(wildcard interpose/*.c) interpose/syscall_$(ARCH).S $(wildcard shim/lib*.c) shim/settings.c
 TOOL := $(filter-out $(wildcard shim/lib*.c),$(wildcard shim/*.c)) $(wildcard see/*.c)
 TOOL_LIBS := -ldw -lelf
+# The HTTP server, if its two libraries are here.
+HTTP_SRC := $(if $(and $(wildcard /usr/include/http_parser.h),$(wildcard /usr/include/wslay/wslay.h)),$(wildcard http/*.c))
+HTTP_OBJ := $(addprefix $(B)/,$(HTTP_SRC:.c=.o))
+HTTP_SO := $(if $(HTTP_SRC),$(B)/libvervet-http.so)
 LIB_OBJ := $(addprefix $(B)/,$(addsuffix .o,$(basename $(LIB))))
 TOOL_OBJ := $(addprefix $(B)/,$(TOOL:.c=.o))
 
 .DELETE_ON_ERROR:
 .PHONY: all test demo bench install format clean deps
-all: $(B)/libvervet.so $(B)/vervet
+all: $(B)/libvervet.so $(B)/vervet $(HTTP_SO)
 
 $(B)/libvervet.so: $(LIB_OBJ) $(B)/exports.map
 	$(CC) $(LDFLAGS_LIB) -Wl,--version-script=$(B)/exports.map -o $@ $(LIB_OBJ) -ldl
+
+$(B)/libvervet-http.so: $(HTTP_OBJ) $(B)/libvervet.so
+	$(CC) -shared -Wl,-z,defs -Wl,-soname,libvervet-http.so -o $@ $(HTTP_OBJ) -L$(B) -lvervet -lhttp_parser -lwslay
 
 $(B)/vervet: $(TOOL_OBJ)
 	$(CC) -o $@ $(TOOL_OBJ) $(TOOL_LIBS)
@@ -37,6 +44,7 @@ $(B)/exports.map: interpose/symbols.def Makefile
 
 $(LIB_OBJ): CFLAGS += $(LIBFLAGS)
 $(B)/interpose/once.o: CFLAGS += -fexceptions
+$(HTTP_OBJ): CFLAGS += -fPIC -Icore
 $(TOOL_OBJ): CFLAGS += -DVERVET_VERSION='"$(VERSION)"'
 
 # Names of the system calls.
@@ -104,7 +112,8 @@ TO := $(DESTDIR)$(PREFIX)
 install: all
 	install -D -t $(TO)/bin $(B)/vervet
 	install -D -t $(TO)/lib $(B)/libvervet.so
-	$(if $(wildcard core/vervet.h),install -D -m 644 -t $(TO)/include core/vervet.h)
+	install -D -m 644 -t $(TO)/include core/vervet.h
+	$(if $(HTTP_SO),install -D -t $(TO)/lib $(HTTP_SO) && install -D -m 644 -t $(TO)/include http/vervet-http.h)
 	install -D -m 644 -t $(TO)/share/man/man1 shim/vervet.1
 	install -d $(TO)/lib/pkgconfig
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' shim/vervet.pc.in >$(TO)/lib/pkgconfig/vervet.pc

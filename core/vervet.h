@@ -78,6 +78,9 @@ int vv_go(void *(*fn)(void *), void *arg);
 /* Make a greenlet and do not start it. Blocks: never. Returns: a handle. */
 struct vv_greenlet *vv_greenlet_new(void *(*fn)(void *), void *arg);
 
+/* The same with a copy of data, as vv_spawn_with. */
+struct vv_greenlet *vv_greenlet_new_with(void *(*fn)(void *), const void *data, size_t size);
+
 /* Start a greenlet of vv_greenlet_new now, or in delay_ns nanoseconds. Blocks: never. Starting twice does nothing.
  * Errors: -EALREADY (later) started before. */
 int vv_greenlet_start(struct vv_greenlet *g);
@@ -421,6 +424,32 @@ int vv_process_kill(struct vv_process *p, int signal);
  */
 int vv_process_communicate(struct vv_process *p, const void *input, size_t size, char **out, size_t *out_size,
     char **err, size_t *err_size, int *status, int64_t timeout_ns);
+
+/* ---- servers ---------------------------------------------------------------------------------------- */
+
+/*
+ * Make a server for stream connections to host (null: any; a path beginning with / : a Unix socket) and port (0: a free
+ * one), or on a listening socket. It calls handle(fd, arg) in a greenlet for each connection, and closes fd afterwards;
+ * reads and writes there are ordinary blocking ones. At most `most` connections at a time (0: any number): the rest waits
+ * in the backlog. When descriptors run out, accepting pauses.
+ * Blocks: this greenlet, while host is looked up. Returns: a handle; the socket is the server's.
+ */
+struct vv_server;
+struct vv_server *vv_server_new(
+    const char *host, int port, unsigned most, void (*handle)(int fd, void *arg), void *arg);
+struct vv_server *vv_server_new_fd(int fd, unsigned most, void (*handle)(int fd, void *arg), void *arg);
+/* Accept from now on. Blocks: never. Errors: -EALREADY started, or stopped. */
+int vv_server_start(struct vv_server *s);
+/* Start, if it has not been, and wait until it is stopped. Blocks: this greenlet. */
+int vv_server_serve(struct vv_server *s);
+/* Accept no more, wait for the connections to end, kill those that have not by the time-out. Blocks: this greenlet. Not
+ * in a connection's own greenlet. */
+int vv_server_stop(struct vv_server *s, int64_t timeout_ns);
+/* Stop, waiting for nobody, and free. */
+int vv_server_free(struct vv_server *s);
+/* Blocks: never. Returns: the port; how many connections there are. */
+int vv_server_port(struct vv_server *s);
+int vv_server_connections(struct vv_server *s);
 
 /* ---- what is patched -------------------------------------------------------------------------------- */
 

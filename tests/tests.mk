@@ -51,6 +51,7 @@ test-api: $(B)/libvervet.so
 SUITES += test-tutorial
 test-tutorial: all
 	@CC="$(CC)" tests/tutorial/run
+
 # Looking into processes: dump, doctor, reports, gdb.
 .PHONY: test-see
 SUITES += test-see
@@ -60,3 +61,9 @@ test-see: all
 # Iterative servers, plain and fanned out.
 test-fanout: all
 	@tests/fanout/run
+
+# The HTTP server.
+.PHONY: test-http
+SUITES += test-http
+test-http: all
+	@CC="$(CC)" tests/http/run

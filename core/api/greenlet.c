@@ -191,6 +191,13 @@ API struct vv_greenlet *vv_greenlet_new(void *(*fn)(void *), void *arg)
 	return l ? l->g : NULL;
 }
 
+API struct vv_greenlet *vv_greenlet_new_with(void *(*fn)(void *), const void *data, size_t size)
+{
+	struct vv__life *l = vv__make(fn, NULL, data, size);
+
+	return l ? l->g : NULL;
+}
+
 static struct vv_greenlet *started(struct vv__life *l)
 {
 	struct vv_greenlet *me;
