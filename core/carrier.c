@@ -132,7 +132,7 @@ static bool retire(struct vv__carrier *c)
 	bool found = false;
 
 	vv__lock(&spare.lock);
-	if (spare.n > spare.reserved && spare.n > KEEP_SPARE) {
+	if (!c->parent && spare.n > spare.reserved && spare.n > KEEP_SPARE) {
 		while (*p && *p != c)
 			p = &(*p)->next;
 		found = *p == c;
@@ -170,7 +170,7 @@ static void *await_job(struct vv__carrier *c)
 
 	while (!atomic_load(&c->futex)) {
 		long r = vv__syscall(SYS_futex, &c->futex, FUTEX_WAIT_PRIVATE, 0,
-		    c == &first || spare.n <= KEEP_SPARE ? NULL : &patience);
+		    c == &first || c->parent || spare.n <= KEEP_SPARE ? NULL : &patience);
 
 		if (r == -ETIMEDOUT && retire(c))
 			return NULL;
@@ -400,7 +400,7 @@ void vv__hop_back(void)
 	struct vv_greenlet *g = vv__me();
 
 	if (g->native > 1 || !g->hopped) {
-		g->native--;
+		g->native -= g->native > 0; /* 0: forked during the hop, this is the child */
 		return;
 	}
 	g->inside = 1;

@@ -414,6 +414,8 @@ void vv__abandon(struct vv_greenlet *g, uintptr_t target, uintptr_t low, uintptr
 /* All of them. */
 void vv__abandon_waits(struct vv_greenlet *g);
 
+/* The calling kernel thread is about to become a parent. */
+void vv__fork_begins(void);
 /* The child side of fork: forget hub, carriers and every greenlet but the caller, who becomes main. */
 void vv__fork_child(void);
 

@@ -12,9 +12,7 @@ static void become_main(struct vv_greenlet *g)
 {
 	g->tid = vv__syscall(SYS_gettid);
 	g->thread = pthread_self();
-	if (g->foreign || !g->hopped) /* else vv__hop_back is still to come */
-		g->native = 0;
-	g->native -= g->owned < g->native ? g->owned : g->native; /* locks that only the parent holds */
+	g->native = 0; /* also in the middle of a hop: vv__hop_back knows */
 	g->owned = 0;
 	g->foreign = false;
 	g->hopped = g->away = g->hog = g->holds = g->fresh = false;
@@ -23,6 +21,14 @@ static void become_main(struct vv_greenlet *g)
 	g->carrier = NULL;
 	g->pending = 0;
 	atomic_store(&g->state, VV__RUNNING);
+}
+
+void vv__fork_begins(void)
+{
+	struct vv__carrier *c = vv__me()->carrier;
+
+	if (c)
+		c->parent = true;
 }
 
 void vv__fork_child(void)

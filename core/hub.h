@@ -16,6 +16,7 @@ struct vv__carrier {
 	struct vv__context idle;
 	_Atomic(void *) job; /* a greenlet, VV__JOB_HUB or VV__JOB_END */
 	_Atomic int futex;
+	bool parent; /* forked: never ends before the program, children may ask to die with it (PR_SET_PDEATHSIG) */
 	struct vv__carrier *next; /* spare list */
 	struct vv_greenlet *post;
 	int tid;

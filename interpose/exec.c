@@ -304,14 +304,12 @@ EXEC_LIST(execle, execve(path, argv, env), char **env = va_arg(ap, char **))
 	VV_EXPORT int name(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,          \
 	    const posix_spawnattr_t *attributes, char *const argv[], char *const env[])                      \
 	{                                                                                                    \
-		struct vv__exec_env e;                                                                       \
-		int r;                                                                                       \
+		bool hopped = vv__birth_begins();                                                            \
+		struct vv__exec_env e = vv__exec_env(env);                                                   \
+		int r = REAL(name)(pid, path, actions, attributes, argv, e.env);                             \
                                                                                                              \
-		vv__me();                                                                                    \
-		vv__fdinfo_shared();                                                                         \
-		e = vv__exec_env(env);                                                                       \
-		r = REAL(name)(pid, path, actions, attributes, argv, e.env);                                 \
 		vv__exec_env_free(&e);                                                                       \
+		vv__birth_ends(hopped);                                                                      \
 		return r;                                                                                    \
 	}
 

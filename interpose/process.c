@@ -132,18 +132,47 @@ long vv__fork_raw(const long *clone_args)
 	return 0;
 }
 
+bool vv__birth_begins(void)
+{
+	struct vv_greenlet *g = vv__me();
+	bool hops = !vv__step_aside(g, process) && g != vv__main_greenlet();
+
+	if (hops)
+		vv__hop();
+	vv__fork_begins();
+	return hops;
+}
+
+void vv__birth_ends(bool hopped)
+{
+	if (hopped)
+		vv__hop_back();
+}
+
+VV_EXPORT pid_t fork(void)
+{
+	bool hopped = vv__birth_begins();
+	pid_t pid = REAL(fork)();
+
+	vv__birth_ends(hopped);
+	return pid;
+}
+VV_ALIAS(__fork, fork);
+VV_ALIAS(__libc_fork, fork);
+
 /* The one fork without handlers. */
 VV_EXPORT pid_t _Fork(void)
 {
+	bool hopped = vv__birth_begins();
 	pid_t pid;
 
-	vv__me();
 	before_fork();
 	pid = REAL(_Fork)();
 	if (pid == 0)
 		in_child();
 	else
 		in_parent();
+	vv__birth_ends(hopped);
 	return pid;
 }
 
@@ -305,15 +334,14 @@ bool vv__stream_is_process(FILE *f)
 
 VV_EXPORT FILE *popen(const char *command, const char *mode)
 {
-	struct lent l;
-	FILE *f;
+	bool hopped = vv__birth_begins();
+	struct lent l = lend_environ();
+	FILE *f = REAL(popen)(command, mode);
 
-	vv__me();
-	l = lend_environ();
-	f = REAL(popen)(command, mode);
 	return_environ(&l);
 	if (f)
 		atomic_store_explicit(&process_functions, functions(f), memory_order_relaxed);
+	vv__birth_ends(hopped);
 	return f;
 }
 VV_ALIAS(_IO_popen, popen);

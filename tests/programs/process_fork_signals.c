@@ -31,6 +31,7 @@ static void *fork_here(void *arg)
 	expect(!pthread_kill(pthread_self(), SIGUSR2));
 	pid = fork();
 	if (pid == 0) {
+		count = 0;
 		expect(!sigpending(&set) && !sigismember(&set, SIGUSR1) && !sigismember(&set, SIGUSR2));
 		pthread_sigmask(SIG_SETMASK, NULL, &set);
 		expect(sigismember(&set, SIGUSR1) && sigismember(&set, SIGUSR2));

@@ -134,7 +134,7 @@ static void stops(void)
 	pid = fork();
 	if (pid == 0) {
 		sleep_ms(10);
-		abort();
+		raise(SIGTERM);
 	}
 	expect(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status));
 	printf("killed by %s\n", sigabbrev_np(WTERMSIG(status)));
