@@ -171,8 +171,7 @@ static void *take_count(void *arg)
 
 	let_block();
 	expect(eventfd_read(*(int *)arg, &count) == 0);
-	printf("count %llx\n", (unsigned long long)count);
-	return NULL;
+	return (void *)count;
 }
 
 static void full_counter(void)
@@ -184,7 +183,7 @@ static void full_counter(void)
 	tell(eventfd_write(e, 0xfffffffffffffffe));
 	t = start(take_count, &e);
 	tell(eventfd_write(e, 3));
-	join(t);
+	printf("count %lx\n", (unsigned long)join(t));
 	tell(eventfd_read(e, &count));
 	printf("count %d\n", (int)count);
 	tell(eventfd_write(e, UINT64_MAX));
