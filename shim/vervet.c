@@ -16,11 +16,18 @@
 #include <string.h>
 #include <unistd.h>
 
+char *complaint;
+
 int complain(int status, const char *format, ...)
 {
 	va_list ap;
 
 	va_start(ap, format);
+	if (complaint) {
+		vsnprintf(complaint, VV__COMPLAINT, format, ap);
+		va_end(ap);
+		return status;
+	}
 	fputs("vervet: ", stderr);
 	vfprintf(stderr, format, ap);
 	fputc('\n', stderr);
@@ -79,6 +86,7 @@ static const struct {
 } commands[] = {
     {"help", help_command},
     {"dump", dump_command},
+    {"doctor", doctor_command},
 };
 
 /* The library wants an absolute name, since it may be started anywhere; and cannot say as well as we what is wrong. */

@@ -16,6 +16,10 @@ enum {
 /* One line on standard error: "vervet: " and the message. Returns status. */
 int complain(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* If set, complaints go to these VV__COMPLAINT bytes and not to standard error. */
+extern char *complaint;
+enum { VV__COMPLAINT = 512 };
+
 /* Look name up as execvp(3) does. Returns 0 with the path in *path, or a status, after complaining. */
 int find_program(const char *name, char path[PATH_MAX]);
 
