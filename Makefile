@@ -25,7 +25,7 @@ TOOL_OBJ := $(addprefix $(B)/,$(TOOL:.c=.o))
 
 .DELETE_ON_ERROR:
 .PHONY: all test demo bench install format clean deps
-all: $(B)/libvervet.so $(B)/vervet $(HTTP_SO)
+all: $(B)/libvervet.so $(B)/vervet $(B)/vervet-bench $(HTTP_SO)
 
 $(B)/libvervet.so: $(LIB_OBJ) $(B)/exports.map
 	$(CC) $(LDFLAGS_LIB) -Wl,--version-script=$(B)/exports.map -o $@ $(LIB_OBJ) -ldl
@@ -111,12 +111,16 @@ bench: all
 TO := $(DESTDIR)$(PREFIX)
 install: all
 	install -D -t $(TO)/bin $(B)/vervet
+	install -D -t $(TO)/libexec $(B)/vervet-bench
 	install -D -t $(TO)/lib $(B)/libvervet.so
 	install -D -m 644 -t $(TO)/include core/vervet.h
 	$(if $(HTTP_SO),install -D -t $(TO)/lib $(HTTP_SO) && install -D -m 644 -t $(TO)/include http/vervet-http.h)
 	install -D -m 644 -t $(TO)/share/man/man1 shim/vervet.1
 	install -d $(TO)/lib/pkgconfig
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' shim/vervet.pc.in >$(TO)/lib/pkgconfig/vervet.pc
+
+$(B)/vervet-bench: shim/vervet-bench
+	install -D $< $@
 
 deps:
 	@scripts/deps

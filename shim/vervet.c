@@ -8,6 +8,7 @@
 
 #include "../see/see.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -80,10 +81,33 @@ static int help_command(int argc, char **argv)
 	return print_help();
 }
 
+/* A script, beside the command as make leaves it or in ../libexec as make install does. */
+static int bench_command(int argc, char **argv)
+{
+	static const char *const places[] = {"", "../libexec/"};
+	char self[PATH_MAX], script[PATH_MAX + 32];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (n < 0)
+		return complain(VV__EXIT_FAILED, "/proc/self/exe: %m, vervet needs /proc");
+	self[n] = 0;
+	setenv("VERVET_COMMAND", self, 1);
+	strrchr(self, '/')[1] = 0;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		snprintf(script, sizeof(script), "%s%svervet-bench", self, places[i]);
+		argv[0] = script;
+		execv(script, argv);
+		if (errno != ENOENT)
+			break;
+	}
+	return complain(VV__EXIT_FAILED, "%s: %m, is python3 installed?", script);
+}
+
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
+    {"bench", bench_command},
     {"help", help_command},
     {"dump", dump_command},
     {"doctor", doctor_command},
