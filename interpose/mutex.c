@@ -88,22 +88,19 @@ static int attempt(struct vv_greenlet *g, pthread_mutex_t *m, int kind)
 
 /* ---- waiting ---------------------------------------------------------------------------------------- */
 
-/* A waiter that was woken and came too late keeps its turn. */
+/* A waiter that was woken and came too late keeps its turn. One whose time is over tries once more: a signal handler may
+ * have lasted beyond the deadline, and libc would find the mutex free. */
 static int lock_parked(struct vv_greenlet *g, pthread_mutex_t *m, int64_t deadline)
 {
 	uint64_t turn = 0;
 	struct vv__park p = {
 	    .key = m, .turn = &turn, .deadline = deadline, .what = "mutex", .valid = is_taken, .arg = m};
+	bool late = false;
 	int r;
 
-	for (;;) {
-		r = attempt(g, m, vv__mutex_kind(m));
-		if (r != EBUSY)
-			return r;
-		r = vv__park_on(&p);
-		if (r == -ETIMEDOUT)
-			return ETIMEDOUT;
-	}
+	while ((r = attempt(g, m, vv__mutex_kind(m))) == EBUSY && !late)
+		late = vv__park_on(&p) == -ETIMEDOUT;
+	return r == EBUSY ? ETIMEDOUT : r;
 }
 
 /* What libc says to a time when it is about to wait. The three families of kinds check in three ways. */

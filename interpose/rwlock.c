@@ -87,16 +87,16 @@ static int park(pthread_rwlock_t *l, const struct request *q)
 	struct vv__park p = {.key = l, .tag = q->write ? WRITER : READER, .turn = &turn, .deadline = deadline_of(q),
 	    .what = q->write ? "rwlock, to write" : "rwlock, to read",
 	    .valid = q->write ? cannot_write : cannot_read, .arg = l};
+	bool late;
 	int r;
 
-	for (;;) {
-		r = vv__park_on(&p);
-		if (r == -ETIMEDOUT)
-			return ETIMEDOUT;
+	do {
+		late = vv__park_on(&p) == -ETIMEDOUT;
 		r = q->write ? REAL(pthread_rwlock_trywrlock)(l) : try_read(l);
 		if (r != EBUSY)
 			return r;
-	}
+	} while (!late);
+	return ETIMEDOUT;
 }
 
 static int lock_parked(pthread_rwlock_t *l, const struct request *q)
