@@ -74,13 +74,23 @@ void vv__wait_expired(struct vv__wait *w)
 		vv__ready(w->g);
 }
 
-static uint8_t run_handlers(struct vv_greenlet *g)
+static void arm(struct vv__wait *w)
+{
+	if (w->deadline != VV__FOREVER && vv__deadline_arm(w) < 0)
+		vv__die("out of memory for a deadline");
+}
+
+/* Time does not run out while handlers run: what wakes the wait meanwhile comes first, as in the kernel. */
+static uint8_t run_handlers(struct vv_greenlet *g, struct vv__wait *w)
 {
 	uint8_t before = g->handled, ran;
 
 	g->handled = 0;
+	vv__deadline_disarm(w);
 	vv__leave(g);
 	vv__enter(g);
+	if (atomic_load(&w->state) == VV__QUEUED)
+		arm(w);
 	ran = g->handled;
 	g->handled = before;
 	return ran;
@@ -113,7 +123,7 @@ static int interruption(struct vv_greenlet *g, struct vv__wait *w, unsigned flag
 	if (!vv__has_signals(g))
 		return 0;
 	vv__regain(g);
-	ran = run_handlers(g);
+	ran = run_handlers(g, w);
 	if (flags & VV__CANCEL && vv__cancel_pending(g))
 		return vv__wait_unqueue(w) ? -ECANCELED : 0;
 	if (!ran || !(flags & VV__EINTR))
@@ -135,8 +145,7 @@ int vv__wait_sleep(struct vv_greenlet *g, struct vv__wait *w, unsigned flags)
 {
 	int r;
 
-	if (w->deadline != VV__FOREVER && vv__deadline_arm(w) < 0)
-		vv__die("out of memory for a deadline");
+	arm(w);
 	vv__count(parks);
 	w->api = flags & VV__API;
 	for (;;) {

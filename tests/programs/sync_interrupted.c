@@ -22,7 +22,7 @@ static void on_signal(int signal)
 	(void)signal;
 	handled++;
 	if (slow)
-		sleep_ms(60);
+		sleep_ms(450);
 }
 
 static const char *result(int r)
@@ -48,7 +48,7 @@ static void *waits_for_word(void *timed)
 
 static void *waits_for_mutex(void *timed)
 {
-	struct timespec soon = clock_in(CLOCK_REALTIME, timed ? 40 : 10000);
+	struct timespec soon = clock_in(CLOCK_REALTIME, timed ? 300 : 10000);
 
 	ready = 1;
 	int r = pthread_mutex_timedlock(&m, &soon);
@@ -59,7 +59,7 @@ static void *waits_for_mutex(void *timed)
 
 static void *waits_for_rwlock(void *timed)
 {
-	struct timespec soon = clock_in(CLOCK_REALTIME, timed ? 40 : 10000);
+	struct timespec soon = clock_in(CLOCK_REALTIME, timed ? 300 : 10000);
 
 	ready = 1;
 	int r = pthread_rwlock_timedwrlock(&rw, &soon);
@@ -70,7 +70,7 @@ static void *waits_for_rwlock(void *timed)
 
 static void *waits_for_cond(void *timed)
 {
-	struct timespec soon = clock_in(CLOCK_REALTIME, timed ? 40 : 10000);
+	struct timespec soon = clock_in(CLOCK_REALTIME, timed ? 300 : 10000);
 
 	pthread_mutex_lock(&m);
 	ready = 1;
