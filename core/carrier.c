@@ -362,10 +362,9 @@ void vv__rejoin(struct vv_greenlet *g)
 	if (vv__unlikely(vv__on_alt_stack(g)))
 		vv__set_kernel_mask(c, ~0ul);
 	g->holds = true; /* when it is resumed */
-	bool hog = g->hog;
-	g->hog = false; /* this resume must be the hub's */
+	g->rejoins = true;
 	vv__context_switch(&g->ctx, &c->idle);
-	g->hog = hog;
+	g->rejoins = false;
 }
 
 void vv__hop(void)

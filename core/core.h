@@ -112,6 +112,7 @@ struct vv_greenlet {
 	bool hog;		     /* known for long stretches: resume on a carrier of its own */
 	bool foreign;		     /* a kernel thread that libc or the program made behind our back */
 	bool hopped;		     /* on a carrier of its own until vv__hop_back */
+	bool rejoins;                /* on its way back: must be resumed with the hub, hog or not */
 	bool fresh;		     /* never resumed yet */
 	bool away;		     /* handed over or hopping: counted in hub->away */
 	bool unwound;		     /* ended by pthread_exit or cancellation: its shell is not used again */

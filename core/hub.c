@@ -325,7 +325,7 @@ static bool give_away(struct vv__hub *h, struct vv_greenlet *g)
 {
 	struct vv__carrier *c;
 
-	if (!g->hog || vv__has_signals(g) || (g->wait && atomic_load(&g->wait->state) == VV__QUEUED))
+	if (!g->hog || g->rejoins || vv__has_signals(g) || (g->wait && atomic_load(&g->wait->state) == VV__QUEUED))
 		return false;
 	c = vv__carrier_take(false);
 	if (!c)
