@@ -67,3 +67,9 @@ test-fanout: all
 SUITES += test-http
 test-http: all
 	@CC="$(CC)" tests/http/run
+
+# Random operations on every primitive, from seeds.
+.PHONY: test-torture
+SUITES += test-torture
+test-torture: $(B)/libvervet.so
+	@CC="$(CC)" tests/torture/run 4
