@@ -176,7 +176,9 @@ static void rebind_all(struct link_map *map)
 static bool open_libev(void)
 {
 	bool shared = dlopen("libev.so.4", RTLD_NOLOAD | RTLD_NOW) != NULL;
-	void *lib = dlopen("libev.so.4", RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
+	/* AddressSanitizer ends a program that binds deeply; its own functions come before the program's then. */
+	int deep = dlsym(RTLD_DEFAULT, "__asan_init") ? 0 : RTLD_DEEPBIND;
+	void *lib = dlopen("libev.so.4", RTLD_NOW | RTLD_LOCAL | deep);
 	struct link_map *map;
 
 	if (!lib || dlinfo(lib, RTLD_DI_LINKMAP, &map) != 0)

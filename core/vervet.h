@@ -190,7 +190,8 @@ static inline void vv_timeout_leave(struct vv_timeout **t)
 {
 	vv_timeout_free(*t);
 }
-/* A time-out for the rest of the block: VV_TIMEOUT(limit, VV_S(5), 0); */
+/* A time-out for the rest of the block: VV_TIMEOUT(limit, VV_S(5), 0); C programs that kill greenlets in such a block are
+ * compiled with -fexceptions, as for any cleanup attribute. */
 #define VV_TIMEOUT(name, ns, error) \
 	struct vv_timeout *name __attribute__((cleanup(vv_timeout_leave))) = vv_timeout_start(ns, error)
 

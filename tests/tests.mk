@@ -46,6 +46,11 @@ SUITES += test-api
 test-api: $(B)/libvervet.so
 	@CC="$(CC)" tests/api/run
 
+.PHONY: test-api-memory
+SUITES += test-api-memory
+test-api-memory: $(B)/libvervet.so
+	@CC="$(CC)" tests/api/memory
+
 # The tutorial: programs of the API, and unmodified ones.
 .PHONY: test-tutorial
 SUITES += test-tutorial
