@@ -16,6 +16,7 @@
 #include "context.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -427,6 +428,9 @@ struct vv__config {
 	bool stats;
 	bool quiet;    /* no "would block forever" report */
 	int report_fd; /* where reports go: 2 */
+	int64_t stall_ns; /* report one that cannot be handed over after so long; 0: never */
+	int dump_signal;  /* 0: none */
+	char directory[PATH_MAX]; /* of the library; the command is there or in ../bin */
 };
 extern struct vv__config vv__config;
 
@@ -438,6 +442,10 @@ struct vv__stats {
 };
 extern struct vv__stats vv__stats;
 #define vv__count(name) atomic_fetch_add_explicit(&vv__stats.name, 1, memory_order_relaxed)
+
+/* Have the vervet command, with these words and our process id, write to where reports go. Async-signal-safe. */
+bool vv__report_by_command(const char *const *words);
+void vv__report_signal(int signal);
 
 /* printf-like (only %s %d %u %x %p %ld %lu %c), one raw write to the report descriptor; safe everywhere. */
 void vv__log(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -13,7 +13,7 @@
 struct vv__hub vv__hub;
 _Atomic int vv__started;
 _Atomic int vv__live = 1;
-struct vv__config vv__config = {.handover_ns = 1000000, .report_fd = 2};
+struct vv__config vv__config = {.handover_ns = 1000000, .report_fd = 2, .stall_ns = 1000000000};
 struct vv__stats vv__stats;
 struct vv__hooks vv__hooks;
 
@@ -404,6 +404,7 @@ static void report_blocked(struct vv__hub *h)
 	h->blocked_reported = true;
 	vv__log("would block forever: every greenlet waits for another");
 	vv__each(report_waiter, NULL);
+	vv__report_blocked();
 }
 
 static void sleep_until_event(struct vv__hub *h)

@@ -127,6 +127,11 @@ int vv__monitor_start(void);
 void vv__monitor_wake(void);
 void vv__monitor_forget(void);
 
+/* report.c */
+void vv__report_blocked(void);
+bool vv__report_deadlocks(void);
+void vv__report_stall(struct vv_greenlet *g, int64_t ns);
+
 /* stack.c */
 void *vv__stack_get(size_t size, size_t guard);
 void vv__stack_put(void *stack, size_t size, size_t guard);

@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-enum { REST_NS = 4000000, LONE_NS = 100000000, HEAT = 50, DEEP_AFTER = 16 };
+enum { REST_NS = 4000000, LONE_NS = 100000000, HEAT = 50, DEEP_AFTER = 16, LOCKS_NS = 1000000000 };
 
 _Atomic int vv__monitor_deep;
 static _Atomic int alarm_clock; /* futex */
@@ -28,7 +28,9 @@ static struct {
 	int64_t cpu;	     /* CPU time of its kernel thread at ready_since */
 	int heat;	     /* looks for which to stay alert */
 	int idle_looks;
-	int64_t looked; /* when the last look was */
+	int64_t looked;	   /* when the last look was */
+	int64_t locks;	   /* when it last looked for deadlocks */
+	uint64_t staller;  /* id of the last one reported */
 } seen;
 
 void vv__monitor_wake(void)
@@ -112,6 +114,15 @@ static bool is_starved(struct vv_greenlet *g)
 	return c && cpu >= 0 && seen.cpu >= 0 && cpu - seen.cpu < vv__config.handover_ns * 3 / 4 && runnable(c);
 }
 
+/* One of the API's own keeps the hub: it is never handed over, but said, once for each. */
+static void look_at_stall(struct vv_greenlet *g, int64_t now)
+{
+	if (!g->cooperative || !vv__config.stall_ns || now - seen.since < vv__config.stall_ns || seen.staller == g->id)
+		return;
+	seen.staller = g->id;
+	vv__report_stall(g, now - seen.since);
+}
+
 static void look(struct vv__hub *h)
 {
 	struct vv_greenlet *g = atomic_load(&h->running);
@@ -128,8 +139,10 @@ static void look(struct vv__hub *h)
 		seen.ready_since = 0;
 		return;
 	}
-	if (g->cooperative || atomic_load(&vv__live) <= 1)
+	if (g->cooperative || atomic_load(&vv__live) <= 1) {
+		look_at_stall(g, now);
 		return;
+	}
 	seen.heat = seen.heat > 4 ? seen.heat : 4;
 	if (others_ready(h, now)) {
 		if (!seen.ready_since) {
@@ -148,12 +161,26 @@ static bool hub_is_idle(struct vv__hub *h)
 	return atomic_load(&h->sleeping) || (atomic_load(&h->running) && atomic_load(&vv__live) <= 1);
 }
 
+/* True if there may be a deadlock to look for later. */
+static bool look_at_locks(void)
+{
+	int64_t now = vv__now();
+
+	if (now - seen.locks < LOCKS_NS)
+		return true;
+	seen.locks = now;
+	return vv__report_deadlocks();
+}
+
 static void rest(struct vv__hub *h)
 {
+	bool locks;
+
 	if (!hub_is_idle(h)) {
 		seen.idle_looks = 0;
 		if (seen.heat)
 			seen.heat--;
+		look_at_locks();
 		nap(seen.heat ? vv__config.handover_ns / 2 + 1 : REST_NS);
 		return;
 	}
@@ -161,9 +188,10 @@ static void rest(struct vv__hub *h)
 		nap(REST_NS);
 		return;
 	}
+	locks = look_at_locks();
 	atomic_store(&vv__monitor_deep, 1);
 	if (hub_is_idle(h))
-		nap(0);
+		nap(locks ? LOCKS_NS - 1 : 0);
 	atomic_store(&vv__monitor_deep, 0);
 	seen.idle_looks = 0;
 }

@@ -43,6 +43,28 @@ static int patched(const char *family)
 	return -EINVAL;
 }
 
+/* Where the library lies: the command that writes reports is beside it. */
+static void find_directory(void)
+{
+	Dl_info info;
+	const char *slash;
+	size_t n;
+
+	if (!dladdr(&vv__config, &info) || !info.dli_fname || !(slash = strrchr(info.dli_fname, '/')))
+		return;
+	n = (size_t)(slash - info.dli_fname);
+	if (info.dli_fname[0] == '/' && n < sizeof(vv__config.directory))
+		memcpy(vv__config.directory, info.dli_fname, n);
+}
+
+static void handle_dump_signal(void)
+{
+	struct sigaction action = {.sa_handler = vv__report_signal, .sa_flags = SA_RESTART | SA_ONSTACK};
+
+	if (vv__config.dump_signal)
+		REAL(sigaction)(vv__config.dump_signal, &action, NULL);
+}
+
 void vv__shim_start(void)
 {
 	static struct vv__hooks hooks = {
@@ -63,6 +85,8 @@ void vv__shim_start(void)
 	hooks.setspecific = pthread_setspecific;
 	hooks.pthread_exit = REAL(pthread_exit);
 	vv__core_init(&hooks);
+	find_directory();
+	handle_dump_signal();
 }
 
 __attribute__((constructor)) static void begin(void)

@@ -78,6 +78,8 @@ static void apply(const struct vv__settings *s)
 	vv__config.handover_ns = s->handover_ns;
 	vv__config.stats = s->stats;
 	vv__config.quiet = s->quiet;
+	vv__config.dump_signal = s->dump_signal;
+	vv__config.stall_ns = s->stall_ns;
 	vv__fanout = s->fanout;
 }
 

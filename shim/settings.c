@@ -3,6 +3,7 @@
  */
 #include "settings.h"
 
+#include <signal.h>
 #include <string.h>
 
 static const char *const families[] = {
@@ -152,6 +153,40 @@ static const char *read_quiet(struct vv__settings *s, const char *value, const c
 	return read_switch(&s->quiet, value);
 }
 
+static const struct {
+	const char *name;
+	int number;
+} signals[] = {{"HUP", SIGHUP}, {"INT", SIGINT}, {"QUIT", SIGQUIT}, {"USR1", SIGUSR1}, {"USR2", SIGUSR2},
+    {"PWR", SIGPWR}, {"WINCH", SIGWINCH}, {"URG", SIGURG}, {"IO", SIGIO}, {"XCPU", SIGXCPU}};
+
+static const char *read_dump_signal(struct vv__settings *s, const char *value, const char **bad, size_t *len)
+{
+	const char *name = strncmp(value, "SIG", 3) ? value : value + 3;
+	int n = 0;
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (!strcmp(signals[i].name, name))
+			n = signals[i].number;
+	for (const char *p = value; !n && *p >= '0' && *p <= '9' && p < value + 2; p++)
+		n = p[1] ? (p[0] - '0') * 10 + (p[1] >= '0' && p[1] <= '9' && !p[2] ? p[1] - '0' : -1000) : *p - '0';
+	if (n <= 0 || n > 64 || n == SIGKILL || n == SIGSTOP || n == 32 || n == 33)
+		return "not a signal that can be handled";
+	s->dump_signal = n;
+	return NULL;
+}
+
+static const char *read_stall(struct vv__settings *s, const char *value, const char **bad, size_t *len)
+{
+	int64_t ms = 0;
+
+	if (!*value || value[strspn(value, "0123456789")] || strlen(value) > 7)
+		return "not a number of milliseconds below 10000000";
+	for (const char *p = value; *p; p++)
+		ms = ms * 10 + (*p - '0');
+	s->stall_ns = ms * 1000000;
+	return NULL;
+}
+
 const struct vv__setting vv__setting_table[] = {
 #define SETTING(name, option, argument, reader, help) {#name, option, argument, help, reader},
 #include "settings.def"
@@ -163,7 +198,7 @@ void vv__settings_default(struct vv__settings *s)
 {
 	*s = (struct vv__settings){.families = ALL_FAMILIES,
 	    .follow = true,
-	    .handover_ns = 1000000,
+	    .handover_ns = 1000000, .stall_ns = 1000000000,
 	    .fanout = {.max = 1000, .drain_ns = 5000000000}};
 }
 

@@ -18,6 +18,8 @@ struct vv__settings {
 	bool stats;
 	const char *report; /* null: standard error */
 	bool quiet;
+	int dump_signal; /* 0: none */
+	int64_t stall_ns;
 	struct vv__fanout_settings fanout;
 };
 
