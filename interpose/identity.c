@@ -64,6 +64,23 @@ VV_EXPORT int pthread_getname_np(pthread_t t, char *name, size_t size)
 	return 0;
 }
 
+/* What the kernel keeps for one kernel thread: the greenlet that asks for it gets one of its own, for good. */
+static bool is_of_one_thread(int option)
+{
+	switch (option) {
+	case PR_SET_NO_NEW_PRIVS:
+	case PR_SET_SECCOMP:
+	case PR_SET_SECUREBITS:
+	case PR_SET_KEEPCAPS:
+	case PR_CAPBSET_DROP:
+	case PR_CAP_AMBIENT:
+	case PR_SET_TIMERSLACK:
+	case PR_SET_TSC:
+		return true;
+	}
+	return false;
+}
+
 VV_EXPORT int prctl(int option, ...)
 {
 	struct vv_greenlet *g = vv__me();
@@ -74,6 +91,8 @@ VV_EXPORT int prctl(int option, ...)
 	for (int i = 0; i < 4; i++)
 		a[i] = va_arg(ap, unsigned long);
 	va_end(ap);
+	if (is_of_one_thread(option) && !vv__direct(g))
+		vv__pin();
 	if (g->foreign || g->is_hub || (option != PR_SET_NAME && option != PR_GET_NAME))
 		return REAL(prctl)(option, a[0], a[1], a[2], a[3]);
 	if (option == PR_SET_NAME)

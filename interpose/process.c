@@ -234,7 +234,7 @@ VV_EXPORT pid_t vfork(void)
 }
 VV_ALIAS(__vfork, vfork);
 
-/* Namespaces belong to a kernel thread: the greenlet stays on its own from here. */
+/* Namespaces, capabilities and the ids for files belong to a kernel thread: the greenlet stays on its own from here. */
 #define PINNED(name, params, args)                                                                           \
 	VV_EXPORT int name params                                                                            \
 	{                                                                                                    \
@@ -245,6 +245,9 @@ VV_ALIAS(__vfork, vfork);
 
 PINNED(unshare, (int flags), (flags))
 PINNED(setns, (int fd, int type), (fd, type))
+PINNED(setfsuid, (uid_t id), (id))
+PINNED(setfsgid, (gid_t id), (id))
+PINNED(capset, (void *header, const void *data), (header, data))
 
 /* ---- shells ----------------------------------------------------------------------------------------------- */
 
