@@ -18,6 +18,12 @@ static bool is_normal(int kind)
 	return (kind & ~VV__NO_ELISION) == 0;
 }
 
+/* Private, of any type, with neither a protocol nor robustness. */
+static bool is_plain(int kind)
+{
+	return (kind & ~(VV__NO_ELISION | VV__TYPE)) == 0;
+}
+
 static bool take_normal(pthread_mutex_t *m, struct vv_greenlet *g)
 {
 	int unlocked = 0;
@@ -200,9 +206,12 @@ static int lock_slowly(struct vv_greenlet *g, pthread_mutex_t *m)
 VV_EXPORT int pthread_mutex_lock(pthread_mutex_t *m)
 {
 	struct vv_greenlet *g = vv__me();
+	int kind = vv__mutex_kind(m);
 
-	if (vv__likely(is_normal(vv__mutex_kind(m))) && vv__likely(take_normal(m, g)))
+	if (vv__likely(is_normal(kind)) && vv__likely(take_normal(m, g)))
 		return 0;
+	if (is_plain(kind) && vv__direct(g))
+		return REAL(pthread_mutex_lock)(m);
 	return lock_slowly(g, m);
 }
 VV_ALIAS(__pthread_mutex_lock, pthread_mutex_lock);
@@ -289,10 +298,9 @@ static int unlock_private(pthread_mutex_t *m, int kind)
 
 static int unlock_slowly(pthread_mutex_t *m, int kind, bool keep)
 {
-	struct vv_greenlet *g = vv__me();
-
-	if (vv__mutex_needs_kernel_id(kind))
-		return unlock_owned(g, m, keep);
+	if (!is_plain(kind) && vv__mutex_needs_kernel_id(kind))
+		return unlock_owned(vv__me(), m, keep);
+	vv__real_need();
 	return unlock_private(m, kind);
 }
 
