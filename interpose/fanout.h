@@ -50,7 +50,7 @@ void vv__fanout_fork_child(void);
 
 /* For --stats: false if nothing was fanned out. */
 struct vv__fanout_stats {
-	uint64_t connections, peak, copied, largest;
+	uint64_t connections, peak;
 };
 extern struct vv__fanout_stats vv__fanout_stats;
 

@@ -1,6 +1,8 @@
 /*
  * The summary of --stats: one line per process, when it ends.
  */
+#include "../core/slice.h"
+#include "../interpose/fanout.h"
 #include "../interpose/interpose.h"
 
 #define STAT(name) ((unsigned long)atomic_load_explicit(&vv__stats.name, memory_order_relaxed))
@@ -9,6 +11,17 @@
 static unsigned long carriers(void)
 {
 	return 1 + STAT(carriers_peak);
+}
+
+/* Of a server whose connections were fanned out. */
+static void report_fanout(void)
+{
+	if (!vv__fanout_stats.connections)
+		return;
+	vv__log("%s[%d]: fan-out: connections %lu, in flight at peak %lu, bytes copied %lu, largest slice %lu",
+	    program_invocation_short_name, getpid(), (unsigned long)vv__fanout_stats.connections,
+	    (unsigned long)vv__fanout_stats.peak, (unsigned long)atomic_load(&vv__slice_stats.copied),
+	    (unsigned long)atomic_load(&vv__slice_stats.largest));
 }
 
 void vv__stats_report(void)
@@ -22,6 +35,7 @@ void vv__stats_report(void)
 		"%lu, shells %lu (recycled %lu), longest stall %ld us",
 	    program_invocation_short_name, getpid(), STAT(created), STAT(peak), STAT(switches), STAT(parks),
 	    STAT(hops), STAT(handovers), carriers(), STAT(shells), STAT(recycled), stall_us);
+	report_fanout();
 }
 
 void vv__stats_report_exec(void)
