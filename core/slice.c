@@ -163,6 +163,8 @@ static void reclaim(struct vv_greenlet *g)
 
 	if (common.occupant == g)
 		common.occupant = NULL;
+	if (s->has_alarm)
+		vv__syscall(SYS_timer_delete, s->alarm);
 	buffer_put(s->buf, s->cap);
 	vv__slab_put(&slices, s);
 	vv__twin_gone(g);

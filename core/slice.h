@@ -13,6 +13,8 @@ struct vv__slice {
 	void *data;		  /* the interposers' */
 	struct vv_greenlet *twin; /* being made */
 	uint8_t job;
+	bool has_alarm; /* interpose/timer.c's: a kernel timer of its own */
+	int alarm;
 	bool gone; /* dropped while on the run queue */
 };
 

@@ -16,9 +16,40 @@
 #include <shadow.h>
 
 /* hosts */
-VV__HOP(dns, int, getaddrinfo,
-    (const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **out),
-    (host, service, hints, out))
+static size_t text_size(const char *s)
+{
+	return s ? strlen(s) + 1 : 0;
+}
+
+static int addrinfo_detour(struct vv__detour *d, const char *host, const char *service,
+    const struct addrinfo *hints, struct addrinfo **out)
+{
+	struct addrinfo **found = vv__detour_room(d, sizeof *found);
+	int r = (int)vv__detour_run(d, REAL(getaddrinfo), (long)vv__detour_copy(d, host, text_size(host)),
+	    (long)vv__detour_copy(d, service, text_size(service)),
+	    (long)vv__detour_copy(d, hints, sizeof *hints), (long)found);
+
+	if (r == 0)
+		*out = *found;
+	vv__detour_end(d);
+	return r;
+}
+
+VV_EXPORT int getaddrinfo(
+    const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **out)
+{
+	struct vv__detour *d;
+	int r;
+
+	if (vv__step_aside(vv__me(), dns))
+		return REAL(getaddrinfo)(host, service, hints, out);
+	if ((d = vv__detour(text_size(host) + text_size(service) + sizeof *hints + 64)))
+		return addrinfo_detour(d, host, service, hints, out);
+	vv__hop();
+	r = REAL(getaddrinfo)(host, service, hints, out);
+	vv__hop_back();
+	return r;
+}
 
 /* Numbers both: nobody is asked. */
 enum { NUMERIC = NI_NUMERICHOST | NI_NUMERICSERV };
@@ -36,7 +67,24 @@ VV_EXPORT int getnameinfo(const struct sockaddr *addr, socklen_t len, char *host
 	return r;
 }
 
-VV__HOP(dns, struct hostent *, gethostbyname, (const char *name), (name))
+VV_EXPORT struct hostent *gethostbyname(const char *name)
+{
+	struct vv__detour *d;
+	struct hostent *r;
+
+	if (vv__step_aside(vv__me(), dns))
+		return REAL(gethostbyname)(name);
+	if ((d = vv__detour(text_size(name)))) {
+		r = (struct hostent *)vv__detour_run(
+		    d, REAL(gethostbyname), (long)vv__detour_copy(d, name, text_size(name)));
+		vv__detour_end(d);
+		return r;
+	}
+	vv__hop();
+	r = REAL(gethostbyname)(name);
+	vv__hop_back();
+	return r;
+}
 VV__HOP(dns, struct hostent *, gethostbyname2, (const char *name, int family), (name, family))
 VV__HOP(dns, int, gethostbyname_r,
     (const char *name, struct hostent *ret, char *buf, size_t n, struct hostent **out, int *error),

@@ -388,6 +388,8 @@ bool vv__fanout_accept(int fd, struct sockaddr *addr, socklen_t *len, int flags,
 		if (r >= 0)
 			r = 0;
 	}
+	if (fan.off)
+		leave();
 	*result = (int)vv__errno_return(r);
 	return true;
 }

@@ -4,6 +4,7 @@
  */
 #include "file.h"
 
+#include "detour.h"
 #include "fdinfo.h"
 #include "hop.h"
 
@@ -110,9 +111,9 @@ VV_ALIAS(__openat64_2, __openat_2);
 
 /* ---- sync ------------------------------------------------------------------------------------------------- */
 
-VV__HOP(file, int, fsync, (int fd), (fd))
-VV__HOP(file, int, fdatasync, (int fd), (fd))
-VV__HOP(file, int, syncfs, (int fd), (fd))
+VV__HOP_OR_DETOUR(file, int, fsync, (int fd), (fd))
+VV__HOP_OR_DETOUR(file, int, fdatasync, (int fd), (fd))
+VV__HOP_OR_DETOUR(file, int, syncfs, (int fd), (fd))
 VV__HOP(file, int, sync_file_range, (int fd, off64_t from, off64_t n, unsigned flags), (fd, from, n, flags))
 VV__HOP(file, int, msync, (void *p, size_t n, int flags), (p, n, flags))
 VV__HOP_VOID(file, sync, (void), ())
@@ -139,6 +140,12 @@ VV_EXPORT int flock(int fd, int operation)
 {
 	if (vv__step_aside(vv__me(), file) || operation & LOCK_NB)
 		return REAL(flock)(fd, operation);
+	if (vv__me()->slice) {
+		int r;
+
+		if (vv__detoured(&r, REAL(flock), fd, operation))
+			return r;
+	}
 	ATTEMPT_THEN_HOP(
 	    REAL(flock)(fd, operation | LOCK_NB), errno == EWOULDBLOCK, REAL(flock)(fd, operation));
 }

@@ -4,6 +4,7 @@
 #ifndef VV_HOP_H
 #define VV_HOP_H
 
+#include "detour.h"
 #include "interpose.h"
 
 #define VV__HOP(family, type, name, params, args)                                                            \
@@ -18,6 +19,23 @@
 		vv__hop_back();                                                                              \
 		return result_;                                                                              \
 	}
+
+/* The same for arguments that are numbers, or pointers to what is not on the stack. */
+#define VV__HOP_OR_DETOUR(family, type, name, params, args)                                                  \
+	VV_EXPORT type name params                                                                           \
+	{                                                                                                    \
+		type result_;                                                                                \
+                                                                                                             \
+		if (vv__step_aside(vv__me(), family))                                                        \
+			return REAL(name) args;                                                              \
+		if (vv__me()->slice && vv__detoured(&result_, REAL(name), VV__ARGUMENTS args))               \
+			return result_;                                                                      \
+		vv__hop();                                                                                   \
+		result_ = REAL(name) args;                                                                   \
+		vv__hop_back();                                                                              \
+		return result_;                                                                              \
+	}
+#define VV__ARGUMENTS(...) __VA_ARGS__
 
 #define VV__HOP_VOID(family, name, params, args)                                                             \
 	VV_EXPORT void name params                                                                           \

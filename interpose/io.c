@@ -6,6 +6,7 @@
  * Regular files are served from the page cache with RWF_NOWAIT; what is not there is read on a spare carrier. Writing
  * to them goes to the page cache and is made in place, unless the file was opened to wait for the disk.
  */
+#include "detour.h"
 #include "fdcall.h"
 #include "iovec.h"
 
@@ -95,14 +96,34 @@ static long read_learning(struct vv__fdcall *c, const struct iovec *iov, int n, 
 	return r;
 }
 
+/* A slice's: to memory off its stack. Less than was asked for is no harm: the caller goes on. */
+static long read_detour(struct vv__detour *d, int fd, const struct iovec *iov, int64_t at, int flags)
+{
+	enum { MOST = 1 << 20 };
+	size_t n = iov->iov_len < MOST ? iov->iov_len : MOST;
+	struct iovec *v = vv__detour_room(d, sizeof *v);
+	long r;
+
+	*v = (struct iovec){vv__detour_room(d, n), n};
+	r = vv__detour_run(d, vv__syscall6, SYS_preadv2, fd, (long)v, 1, at, 0, flags);
+	if (r > 0)
+		memcpy(iov->iov_base, v->iov_base, r);
+	vv__detour_end(d);
+	return r;
+}
+
 /* RWF_NOWAIT has nothing for this file: the real call, in place if it cannot take long. */
 static vv__slow long read_slowly(
     struct vv__fdcall *c, long why, const struct iovec *iov, int n, int64_t at, int flags)
 {
 	if (why == -EOPNOTSUPP && c->kind == VV__FD_DISK)
 		c->kind = vv__fdinfo_classify_file(c->original);
+	struct vv__detour *d;
+
 	if (c->kind == VV__FD_INLINE)
 		return preadv2_raw(c->fd, iov, n, at, flags);
+	if ((d = vv__detour(sizeof(*iov) + (1 << 20) + 64)))
+		return read_detour(d, c->fd, iov, at, flags);
 	return vv__hopped(preadv2_raw(c->fd, iov, n, at, flags));
 }
 

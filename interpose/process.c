@@ -6,6 +6,7 @@
  */
 #include "process.h"
 
+#include "detour.h"
 #include "fanout.h"
 #include "fdinfo.h"
 #include "hop.h"
@@ -296,11 +297,18 @@ VV_EXPORT int system(const char *command)
 	struct lent l = lend_environ();
 	int r;
 
-	if (!direct)
-		vv__hop();
-	r = REAL(system)(command);
-	if (!direct)
-		vv__hop_back();
+	struct vv__detour *d = direct || !command ? NULL : vv__detour(strlen(command) + 1);
+
+	if (d) {
+		r = (int)vv__detour_run(d, REAL(system), (long)vv__detour_copy(d, command, strlen(command) + 1));
+		vv__detour_end(d);
+	} else {
+		if (!direct)
+			vv__hop();
+		r = REAL(system)(command);
+		if (!direct)
+			vv__hop_back();
+	}
 	return_environ(&l);
 	return r;
 }
@@ -356,6 +364,8 @@ VV_EXPORT int pclose(FILE *f)
 	int r;
 
 	vv__fd_forget(fileno(f));
+	if (!direct && vv__detoured(&r, REAL(pclose), (long)f))
+		return r;
 	if (!direct)
 		vv__hop();
 	r = REAL(pclose)(f);

@@ -127,6 +127,8 @@ static struct vv_greenlet *owner_of(struct vv_greenlet *g, int sig, const siginf
 
 	if (info->si_code == SI_TIMER && (timed = vv__timer_owner(info->si_timerid)))
 		return timed;
+	if (info->si_code == SI_TIMER && (timed = vv__alarm_owner(sig, info)))
+		return timed;
 	if (!g->is_hub && belongs_here(sig, info))
 		return g;
 	if (g != main && !(main->mask & vv__bit(sig)) && state != VV__DONE && state != VV__FREE)

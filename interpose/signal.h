@@ -96,6 +96,8 @@ long vv__queue_raw(int tid, int sig, const siginfo_t *info);
 
 /* Whom a POSIX timer signals, or null: the process. */
 struct vv_greenlet *vv__timer_owner(int timer);
+/* The slice whose alarm this signal is, or null. */
+struct vv_greenlet *vv__alarm_owner(int sig, const siginfo_t *info);
 /* g was given scheduling attributes by another: make them so. */
 void vv__place_now(struct vv_greenlet *g);
 void vv__place_end(struct vv_greenlet *g);

@@ -34,23 +34,83 @@ void vv__stream_unlock(FILE *f, bool locked)
 		funlockfile(f);
 }
 
+bool vv__stream_sliced(FILE *f)
+{
+	int fd = vv__me()->slice ? vv__stream_fd(f) : -1;
+
+	return fd >= 0 && f->_mode <= 0 && !vv__stream_regular(fd);
+}
+
+bool vv__stream_drain(FILE *f)
+{
+	while (vv__stream_pending(f)) {
+		size_t n = vv__stream_pending(f);
+		ssize_t r = write(f->_fileno, f->_IO_write_base, n);
+
+		if (r < 0) {
+			f->_flags |= VV__F_ERROR;
+			return false;
+		}
+		memmove(f->_IO_write_base, f->_IO_write_base + r, n - r);
+		f->_IO_write_ptr -= r;
+	}
+	return true;
+}
+
+static size_t put_past(FILE *f, const char *p, size_t n)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		ssize_t r = write(f->_fileno, p + done, n - done);
+
+		if (r < 0) {
+			f->_flags |= VV__F_ERROR;
+			break;
+		}
+		done += r;
+	}
+	return done;
+}
+
+size_t vv__stream_put(FILE *f, const char *p, size_t n, bool locked)
+{
+	enum { LEAST = 1024 };
+	size_t room = f->_IO_write_end > f->_IO_write_ptr ? f->_IO_write_end - f->_IO_write_ptr : 0;
+	size_t size = f->_IO_buf_base ? (size_t)(f->_IO_buf_end - f->_IO_buf_base) : LEAST;
+
+	vv__stream_lock(f, locked);
+	if (!(f->_flags & (VV__F_UNBUFFERED | VV__F_LINE)) && n < room)
+		n = REAL(fwrite_unlocked)(p, 1, n, f);
+	else if (!vv__stream_drain(f))
+		n = 0;
+	else if (f->_flags & (VV__F_UNBUFFERED | VV__F_LINE) || n >= size)
+		n = put_past(f, p, n);
+	else
+		n = REAL(fwrite_unlocked)(p, 1, n, f);
+	vv__stream_unlock(f, locked);
+	return n;
+}
+
 /* A descriptor with a time-out of its own is for the kernel to time. */
-static bool has_timeout(int fd, int option)
+static int64_t timeout_of(int fd, int option)
 {
 	struct timeval tv = {0, 0};
 	socklen_t len = sizeof(tv);
 
-	return vv__syscall(SYS_getsockopt, fd, SOL_SOCKET, option, &tv, &len) == 0 &&
-	       (tv.tv_sec || tv.tv_usec);
+	if (vv__syscall(SYS_getsockopt, fd, SOL_SOCKET, option, &tv, &len) != 0)
+		return 0;
+	return tv.tv_sec * 1000000000l + tv.tv_usec * 1000;
 }
 
 /*
  * Park until the stream's descriptor is ready. 0: the next system call of the stream does not block, or is not to be
- * waited for by us; -EAGAIN: on a carrier, please; -EINTR; -ECANCELED.
+ * waited for by us; -EAGAIN: on a carrier, please; -EINTR; -ECANCELED; -ETIMEDOUT (slices only).
  */
 int vv__stream_await(FILE *f, short events)
 {
 	int fd = f->_fileno, same = fd, r;
+	int64_t timeout, deadline = VV__FOREVER;
 	long flags;
 
 	if (ready(fd, events))
@@ -58,27 +118,30 @@ int vv__stream_await(FILE *f, short events)
 	flags = vv__syscall(SYS_fcntl, fd, F_GETFL);
 	if (flags < 0 || flags & O_NONBLOCK)
 		return 0;
-	if (has_timeout(fd, events == POLLIN ? SO_RCVTIMEO : SO_SNDTIMEO))
+	timeout = timeout_of(fd, events == POLLIN ? SO_RCVTIMEO : SO_SNDTIMEO);
+	if (timeout && !vv__me()->slice)
 		return -EAGAIN;
+	if (timeout)
+		deadline = vv__deadline_in(timeout);
 	do
-		r = vv__wait_fd(&same, events, VV__FOREVER, VV__EINTR | VV__RESTART | VV__CANCEL,
+		r = vv__wait_fd(&same, events, deadline, VV__EINTR | VV__RESTART | VV__CANCEL,
 		    events == POLLIN ? "read from a stream" : "write to a stream");
 	while (r == 0 && !ready(same, events));
 	vv__fd_done(fd, same);
-	return r == -EINTR || r == -ECANCELED ? r : 0;
+	return r == -EINTR || r == -ECANCELED || r == -ETIMEDOUT ? r : 0;
 }
 
 /* A wait that ended early, the lock (if locked) being held. */
 enum vv__place vv__stream_fail(FILE *f, bool locked, int error)
 {
-	if (error == -EINTR)
+	if (error == -EINTR || error == -ETIMEDOUT)
 		f->_flags |= VV__F_ERROR;
 	vv__stream_unlock(f, locked);
 	if (error == -ECANCELED)
 		vv__cancel_now();
 	if (error == -EAGAIN)
 		return VV__AWAY;
-	errno = EINTR;
+	errno = error == -ETIMEDOUT ? EAGAIN : EINTR;
 	return VV__FAIL;
 }
 
@@ -107,6 +170,8 @@ enum vv__place vv__input_place(FILE *f, bool locked, bool many)
 		return vv__stream_regular(fd) ? VV__HERE : VV__AWAY;
 	if (ready(fd, POLLIN))
 		return VV__HERE;
+	if (vv__stream_sliced(f))
+		return vv__stream_drain(f) ? park(f, locked, POLLIN) : VV__FAIL;
 	if (f->_flags & (VV__F_UNBUFFERED | VV__F_LINE | VV__F_BACKUP) || vv__stream_pending(f))
 		return VV__AWAY;
 	return park(f, locked, POLLIN);
@@ -121,6 +186,8 @@ enum vv__place vv__output_place(FILE *f, bool locked, size_t len)
 		return VV__AWAY;
 	if (fd < 0)
 		return VV__HERE;
+	if (vv__stream_sliced(f))
+		return vv__stream_drain(f) ? VV__HERE : VV__FAIL;
 	if (vv__stream_pending(f) + len > PIPE_BUF)
 		return vv__stream_regular(fd) ? VV__HERE : VV__AWAY;
 	return ready(fd, POLLOUT) ? VV__HERE : park(f, locked, POLLOUT);

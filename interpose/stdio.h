@@ -79,6 +79,14 @@ static inline size_t vv__stream_pending(FILE *f)
 }
 
 bool vv__stream_regular(int fd);
+/*
+ * Slices (core/slice.h) have nowhere to hop to. So that libc never blocks in their stead, what a stream holds is written by
+ * our own write, which parks, before a call that may write; and what does not fit the buffer goes past it.
+ */
+bool vv__stream_sliced(FILE *f);
+bool vv__stream_drain(FILE *f);
+/* fwrite for a slice; returns bytes. */
+size_t vv__stream_put(FILE *f, const char *p, size_t n, bool locked);
 /* One that popen made: closing it waits for the process. See process.c. */
 bool vv__stream_is_process(FILE *f);
 int vv__stream_await(FILE *f, short events);

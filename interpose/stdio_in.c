@@ -48,7 +48,7 @@ static enum vv__place pieces(FILE *f, bool locked)
 
 	if (place == VV__HERE || (locked && !vv__stream_lock_open(f)))
 		return place;
-	if (f->_mode > 0 || f->_flags & (VV__F_UNBUFFERED | VV__F_LINE))
+	if (f->_mode > 0 || (f->_flags & (VV__F_UNBUFFERED | VV__F_LINE) && !vv__stream_sliced(f)))
 		return VV__AWAY;
 	vv__stream_lock(f, locked);
 	return VV__HELD;
@@ -62,8 +62,11 @@ static bool main_area_waits(FILE *f)
 
 static int flush_first(FILE *f)
 {
-	int r = vv__stream_await(f, POLLOUT);
+	int r;
 
+	if (vv__stream_sliced(f))
+		return vv__stream_drain(f) ? 0 : -EINTR;
+	r = vv__stream_await(f, POLLOUT);
 	if (!r)
 		REAL(fflush_unlocked)(f);
 	return r;
@@ -93,9 +96,9 @@ static bool refill(FILE *f, bool locked)
 		vv__stream_unlock(f, locked);
 		vv__cancel_now();
 	}
-	if (r == -EINTR) {
+	if (r == -EINTR || r == -ETIMEDOUT) {
 		f->_flags |= VV__F_ERROR;
-		errno = EINTR;
+		errno = r == -ETIMEDOUT ? EAGAIN : EINTR;
 		return false;
 	}
 	if (r)

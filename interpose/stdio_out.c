@@ -37,6 +37,31 @@ static bool nothing_to_flush(FILE *f, bool locked)
 #define WRITER(type, failed, name, params, args, f, len, locked)                                             \
 	WRITER_IF(fits(f, len, locked), type, failed, name, params, args, f, len, locked)
 
+static bool put_all(FILE *f, const char *s, size_t n, bool locked)
+{
+	return vv__stream_put(f, s, n, locked) == n;
+}
+
+static size_t put_items(const void *p, size_t size, size_t n, FILE *f, bool locked)
+{
+	size_t done = size && n ? vv__stream_put(f, p, size * n, locked) : 0;
+
+	return done == size * n ? n : done / size;
+}
+
+/* The same; `put` for slices. */
+#define SLICE_WRITER(type, failed, name, params, args, f, len, locked, put)                                  \
+	VV_EXPORT type name params                                                                           \
+	{                                                                                                    \
+		if (vv__step_aside(vv__me(), stdio))                                                         \
+			return REAL(name) args;                                                              \
+		if (vv__unlikely(vv__me()->slice != NULL) && vv__stream_sliced(f))                           \
+			return put;                                                                          \
+		if (fits(f, len, locked))                                                                    \
+			return REAL(name) args;                                                              \
+		VV__STREAM_CALL(type, failed, REAL(name) args, vv__output_place(f, locked, len), f, locked); \
+	}
+
 /* A call that writes nothing of its own, but flushes. */
 #define FLUSHER(type, failed, name, params, args, f, locked)                                                 \
 	WRITER_IF(nothing_to_flush(f, locked), type, failed, name, params, args, f, 0, locked)
@@ -50,15 +75,18 @@ VV_ALIAS(putc_unlocked, fputc_unlocked);
 WRITER(int, EOF, putchar_unlocked, (int c), (c), stdout, 1, false)
 WRITER(int, EOF, __overflow, (FILE * f, int c), (f, c), f, 1, false)
 WRITER(int, EOF, putw, (int word, FILE *f), (word, f), f, sizeof(word), true)
-WRITER(int, EOF, fputs, (const char *s, FILE *f), (s, f), f, strlen(s), true)
+SLICE_WRITER(int, EOF, fputs, (const char *s, FILE *f), (s, f), f, strlen(s), true,
+    put_all(f, s, strlen(s), true) ? 1 : EOF)
 VV_ALIAS(_IO_fputs, fputs);
-WRITER(int, EOF, fputs_unlocked, (const char *s, FILE *f), (s, f), f, strlen(s), false)
+SLICE_WRITER(int, EOF, fputs_unlocked, (const char *s, FILE *f), (s, f), f, strlen(s), false,
+    put_all(f, s, strlen(s), false) ? 1 : EOF)
 WRITER(int, EOF, puts, (const char *s), (s), stdout, strlen(s) + 1, true)
 VV_ALIAS(_IO_puts, puts);
-WRITER(size_t, 0, fwrite, (const void *p, size_t size, size_t n, FILE *f), (p, size, n, f), f, size *n, true)
+SLICE_WRITER(size_t, 0, fwrite, (const void *p, size_t size, size_t n, FILE *f), (p, size, n, f), f, size *n,
+    true, put_items(p, size, n, f, true))
 VV_ALIAS(_IO_fwrite, fwrite);
-WRITER(size_t, 0, fwrite_unlocked, (const void *p, size_t size, size_t n, FILE *f), (p, size, n, f), f,
-    size *n, false)
+SLICE_WRITER(size_t, 0, fwrite_unlocked, (const void *p, size_t size, size_t n, FILE *f), (p, size, n, f), f,
+    size *n, false, put_items(p, size, n, f, false))
 
 /* Wide characters have a buffer of their own, so these always look at the descriptor. */
 #define WIDE_WRITER(type, failed, name, params, args, f, len, locked)                                        \
@@ -76,10 +104,25 @@ WIDE_WRITER(int, EOF, fputws_unlocked, (const wchar_t *s, FILE *f), (s, f), f, 4
 
 /* ---- formatted ------------------------------------------------------------------------------------------ */
 
-WRITER(int, -1, vfprintf, (FILE * f, const char *format, va_list ap), (f, format, ap), f, USUAL_LINE, true)
+/* Made in memory first. */
+static int put_formatted(FILE *f, const char *format, va_list ap)
+{
+	char *text;
+	int n = vasprintf(&text, format, ap);
+
+	if (n < 0)
+		return n;
+	if (!put_all(f, text, n, true))
+		n = -1;
+	free(text);
+	return n;
+}
+
+SLICE_WRITER(int, -1, vfprintf, (FILE * f, const char *format, va_list ap), (f, format, ap), f, USUAL_LINE,
+    true, put_formatted(f, format, ap))
 VV_ALIAS(_IO_vfprintf, vfprintf);
-WRITER(int, -1, __vfprintf_chk, (FILE * f, int flag, const char *format, va_list ap), (f, flag, format, ap),
-    f, USUAL_LINE, true)
+SLICE_WRITER(int, -1, __vfprintf_chk, (FILE * f, int flag, const char *format, va_list ap),
+    (f, flag, format, ap), f, USUAL_LINE, true, put_formatted(f, format, ap))
 WIDE_WRITER(
     int, -1, vfwprintf, (FILE * f, const wchar_t *format, va_list ap), (f, format, ap), f, USUAL_LINE, true)
 WIDE_WRITER(int, -1, __vfwprintf_chk, (FILE * f, int flag, const wchar_t *format, va_list ap),

@@ -2,6 +2,7 @@
  * POSIX timers that signal one thread (SIGEV_THREAD_ID): a greenlet's id means nothing to the kernel, so the timer
  * signals the process, and its signals are routed by the timer's id. All other timers are the kernel's and libc's.
  */
+#include "../core/slice.h"
 #include "interpose.h"
 #include "signal.h"
 
@@ -13,6 +14,7 @@ static struct {
 	int timer;
 } routes[TIMERS];
 static _Atomic int routed;
+static _Atomic bool slice_alarms;
 
 struct vv_greenlet *vv__timer_owner(int timer)
 {
@@ -75,4 +77,41 @@ VV_EXPORT int timer_delete(timer_t timer)
 			break;
 		}
 	return r;
+}
+
+/*
+ * The process has one alarm, but each connection that is fanned out wants its own: a slice's is a timer of the kernel's,
+ * whose signals bear the slice's record.
+ */
+struct vv_greenlet *vv__alarm_owner(int sig, const siginfo_t *info)
+{
+	struct vv_greenlet *g = info->si_value.sival_ptr;
+
+	if (sig != SIGALRM || !atomic_load_explicit(&slice_alarms, memory_order_relaxed) || !g || !g->slice)
+		return NULL;
+	return g->slice->has_alarm && g->slice->alarm == info->si_timerid ? g : NULL;
+}
+
+static bool make_alarm(struct vv_greenlet *g)
+{
+	struct sigevent event = {
+	    .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM, .sigev_value = {.sival_ptr = g}};
+
+	if (!g->slice->has_alarm)
+		g->slice->has_alarm =
+		    vv__syscall(SYS_timer_create, CLOCK_REALTIME, &event, &g->slice->alarm) == 0;
+	atomic_store(&slice_alarms, true);
+	return g->slice->has_alarm;
+}
+
+VV_EXPORT unsigned alarm(unsigned seconds)
+{
+	struct vv_greenlet *g = vv__me();
+	struct itimerspec next = {.it_value.tv_sec = seconds}, left;
+
+	if (!g->slice || !make_alarm(g) || vv__syscall(SYS_timer_settime, g->slice->alarm, 0, &next, &left))
+		return REAL(alarm)(seconds);
+	/* As the kernel's alarm: rounded, but never to none. */
+	return left.it_value.tv_sec +
+	       (left.it_value.tv_nsec >= 500000000 || (!left.it_value.tv_sec && left.it_value.tv_nsec));
 }

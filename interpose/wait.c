@@ -3,6 +3,7 @@
  * real call with WNOHANG: nobody's child is taken away from anybody. Any child, groups, stops: the real call on a
  * carrier. SIGCHLD is the program's alone.
  */
+#include "detour.h"
 #include "process.h"
 
 /* What the kernel reports of a child that only ends: readable pidfd. Anything else it waits for by itself. */
@@ -59,9 +60,28 @@ static pid_t attempt(struct attempt *a, int extra)
 	return a->is_waitid ? try_waitid(a, extra) : try_wait4(a, extra);
 }
 
+/* A slice's wait4, for any child: status and usage off its stack. */
+static pid_t detour(struct vv__detour *d, struct attempt *a)
+{
+	int *status = vv__detour_room(d, sizeof *status);
+	struct rusage *usage = vv__detour_room(d, sizeof *usage);
+	pid_t r = (pid_t)vv__detour_run(d, REAL(wait4), a->pid, (long)status, a->options, (long)usage);
+
+	if (r > 0 && a->status)
+		*a->status = *status;
+	if (r > 0 && a->usage)
+		*a->usage = *usage;
+	vv__detour_end(d);
+	return r;
+}
+
 static pid_t hop(struct attempt *a)
 {
+	struct vv__detour *d = a->is_waitid ? NULL : vv__detour(sizeof(int) + sizeof(struct rusage) + 32);
 	pid_t r;
+
+	if (d)
+		return detour(d, a);
 
 	vv__hop();
 	r = attempt(a, 0);

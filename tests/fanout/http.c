@@ -18,7 +18,7 @@ static void answer(FILE *in, FILE *out)
 	n = fread(body, 1, length, in);
 	fprintf(out, "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n%s\n", path);
 	fwrite(body, 1, n, out);
-	for (int i = 0; i < 5000; i++)
+	for (int i = 0; i < (strcmp(path, "/huge") ? 5000 : 1000000); i++)
 		fprintf(out, "%s line %d\n", path, i);
 }
 
