@@ -229,6 +229,7 @@ VV_EXPORT int connect(int fd, const struct sockaddr *addr, socklen_t len)
 		kind = vv__fdinfo_classify(fd);
 	if (!vv__fd_is_socket(kind) || vv__fd_nonblocking(fd))
 		return REAL(connect)(fd, addr, len);
+	vv__cancel_point(g);
 	if (kind == VV__FD_TCP)
 		return connect_tcp(fd, addr, len);
 	if (addr->sa_family == AF_UNIX)
