@@ -28,10 +28,15 @@ static struct {
 /* Signals that libc keeps for itself (cancellation, setuid) are never blocked. */
 #define LIBC_SIGNALS (3ul << 31)
 
+/* What a write brings upon the kernel thread that makes it. Blocked, it waits there for the greenlet that wrote. */
+#define OWN_SIGNALS (1ul << (SIGPIPE - 1) | 1ul << (SIGXFSZ - 1))
+
 void vv__set_kernel_mask(struct vv__carrier *c, uint64_t mask)
 {
-	uint64_t kernel = mask & ~LIBC_SIGNALS;
+	uint64_t kernel = mask & ~LIBC_SIGNALS, opened = c->mask & ~mask & OWN_SIGNALS;
 
+	if (vv__unlikely(opened))
+		vv__hooks.save_pending(c->owner, c->owner_id, opened);
 	c->mask = mask;
 	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, &kernel, NULL, sizeof kernel);
 }
@@ -204,6 +209,8 @@ static void idle(struct vv__carrier *c)
 			if (vv__unlikely(atomic_load_explicit(&vv__alt_stacks, memory_order_relaxed)))
 				vv__give_alt_stack(c, g);
 			vv__set_kernel_mask(c, g->mask);
+			c->owner = g;
+			c->owner_id = g->id;
 			vv__context_switch(&c->idle, &g->ctx);
 		}
 		become_spare(c);

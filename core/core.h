@@ -320,6 +320,8 @@ struct vv__hooks {
 	void (*pthread_exit)(void *);
 	void (*run_handlers)(struct vv_greenlet *);  /* run kept signal handlers (program code) */
 	bool (*deliverable)(struct vv_greenlet *);   /* has g a kept signal that it does not block? */
+	/* this kernel thread is about to unblock signals of set: those that wait there are the greenlet's */
+	void (*save_pending)(struct vv_greenlet *, uint64_t id, uint64_t set);
 	void (*hub_signals)(struct vv__hub *);	     /* hub: hand out kept process signals */
 	void (*greenlet_ends)(struct vv_greenlet *); /* thread_local and key destructors (program code) */
 	void (*vv_ends)(struct vv_greenlet *);	     /* the public API's part of an end, or null (program code) */

@@ -248,6 +248,8 @@ static inline void prepare(struct vv__hub *h, struct vv_greenlet *g)
 		vv__give_alt_stack(h->carrier, g);
 	if (vv__unlikely(h->carrier->mask != g->mask))
 		vv__set_kernel_mask(h->carrier, g->mask);
+	h->carrier->owner = g;
+	h->carrier->owner_id = g->id;
 }
 
 /* The carrier must not go on with the alternate stack on which g stops. */

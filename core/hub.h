@@ -22,6 +22,8 @@ struct vv__carrier {
 	int tid;
 	_Atomic int stat; /* descriptor of its /proc/.../stat, 0: none */
 	uint64_t mask;	    /* signal mask the kernel has for it */
+	struct vv_greenlet *owner; /* program code of this one ran on it last */
+	uint64_t owner_id;
 	bool spoiled;	    /* has attributes that its greenlet gave it: not to be used again */
 	stack_t alt_stack; /* and the alternate signal stack; size 0: none */
 };

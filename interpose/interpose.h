@@ -65,6 +65,7 @@ void vv__change_mask(struct vv_greenlet *g, uint64_t mask);
 void vv__run_handlers(struct vv_greenlet *g);
 bool vv__deliverable(struct vv_greenlet *g);
 void vv__hub_signals(struct vv__hub *hub);
+void vv__save_pending(struct vv_greenlet *g, uint64_t id, uint64_t set);
 void vv__greenlet_ends(struct vv_greenlet *g);
 bool vv__may_be_signalled(void);
 

@@ -140,7 +140,36 @@ VV_EXPORT int kill(pid_t pid, int sig)
 	return REAL(kill)(g ? getpid() : pid, sig);
 }
 
-/* ---- the first thread is about to be made ---- */
+/* ---- pending in the kernel, for a kernel thread that goes to somebody else ---- */
+
+static int take_pending(int sig, siginfo_t *info)
+{
+	struct timespec now = {0, 0};
+	uint64_t bit = vv__bit(sig);
+
+	return vv__syscall(SYS_rt_sigtimedwait, &bit, info, &now, sizeof bit);
+}
+
+/* Core's hook. Writing without a reader sends SIGPIPE to the kernel thread, which looks as if the process had sent it. */
+void vv__save_pending(struct vv_greenlet *g, uint64_t id, uint64_t set)
+{
+	uint64_t pending = 0;
+	siginfo_t info;
+
+	vv__syscall(SYS_rt_sigpending, &pending, sizeof pending);
+	for (set &= pending; set; set &= set - 1) {
+		int sig = __builtin_ctzl(set) + 1;
+
+		if (take_pending(sig, &info) != sig)
+			continue;
+		if (info.si_code == SI_USER && info.si_pid != vv__syscall(SYS_getpid)) {
+			vv__keep(sig, &info, NULL, false);
+			vv__hub_signal();
+		} else if (g && g->id == id) {
+			vv__keep(sig, &info, g, true);
+		}
+	}
+}
 
 /* Signals pending for this kernel thread alone, as its status file tells them. */
 static uint64_t pending_here(void)
@@ -162,7 +191,6 @@ static uint64_t pending_here(void)
 
 void vv__keep_pending(struct vv_greenlet *g)
 {
-	struct timespec now = {0, 0};
 	uint64_t set = 0;
 	siginfo_t info;
 
@@ -170,9 +198,8 @@ void vv__keep_pending(struct vv_greenlet *g)
 		return;
 	for (set = pending_here(); set; set &= set - 1) {
 		int sig = __builtin_ctzl(set) + 1;
-		uint64_t bit = vv__bit(sig);
 
-		while (vv__syscall(SYS_rt_sigtimedwait, &bit, &info, &now, sizeof bit) == sig) {
+		while (take_pending(sig, &info) == sig) {
 			vv__keep(sig, &info, g, true);
 			if (sig < VV__SIGCANCEL)
 				break;

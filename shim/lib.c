@@ -71,6 +71,7 @@ void vv__shim_start(void)
 	    .run_handlers = vv__run_handlers,
 	    .deliverable = vv__deliverable,
 	    .hub_signals = vv__hub_signals,
+	    .save_pending = vv__save_pending,
 	    .greenlet_ends = vv__greenlet_ends,
 	    .may_be_signalled = vv__may_be_signalled,
 	    .patched = patched,
