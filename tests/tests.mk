@@ -36,9 +36,12 @@ endif
 test-programs: $(B)/libvervet.so
 	tests/run
 
-# Debian's programs, run plain and patched.
+# Debian's programs, run plain and patched; test-long: those too that take minutes.
+.PHONY: test-long
 test-real: $(B)/libvervet.so
 	tests/real/run
+test-long: $(B)/libvervet.so
+	tests/real/run --long
 
 # Programs of the public API.
 .PHONY: test-api

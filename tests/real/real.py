@@ -1,11 +1,15 @@
 """What the real programs' cases share: running plain and patched, servers, watching threads.
 
-A case is a function marked @case. It ends quietly, or raises Skip with a reason, or anything else for a failure.
-Everything it starts is in process groups of its own, which are killed when the case ends.
+A case is a function marked @case or @case(...). It ends quietly, or raises Skip with a reason, or anything else for a
+failure. It runs in a process and a directory of its own; that process is the reaper of whatever the case leaves behind,
+and ends it by its process id.
 """
 
 import contextlib
+import ctypes
+import glob
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -26,15 +30,55 @@ class Skip(Exception):
     pass
 
 
-def case(f):
-    CASES.append(f)
-    return f
+def case(f=None, *, alone=False, long=False, limit=120):
+    """Mark a case: alone if it measures time, long if only --long is to run it, killed after so many seconds."""
+    def mark(f):
+        f.alone, f.long, f.limit = alone, long, limit
+        CASES.append(f)
+        return f
+    return mark(f) if f else mark
+
+
+def become_reaper():
+    """Orphans below this process become its children: PR_SET_CHILD_SUBREAPER."""
+    ctypes.CDLL(None).prctl(36, 1)
+
+
+def descendants(pid):
+    """Process ids below pid, zombies left out."""
+    children = {}
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{entry}/stat") as f:
+            state, parent = f.read().rpartition(")")[2].split()[:2]
+            if state != "Z":
+                children.setdefault(int(parent), []).append(int(entry))
+    found = list(children.get(pid, []))
+    for child in found:
+        found += children.get(child, [])
+    return found
+
+
+def kill_descendants(pid):
+    for _ in range(100):
+        if not (below := descendants(pid)):
+            break
+        for child in below:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        time.sleep(0.01)
 
 
 def needs(*programs):
     for program in programs:
         if not shutil.which(program):
             raise Skip(f"needs {program}")
+
+
+def one_of(pattern):
+    """The newest file of this pattern."""
+    if not (found := sorted(glob.glob(pattern))):
+        raise Skip(f"needs {pattern}")
+    return found[-1]
 
 
 def needs_module(name):
@@ -48,8 +92,48 @@ def compiled(source, *options, compiler="gcc"):
     binary = os.path.join(BUILD, os.path.splitext(os.path.basename(source))[0])
     if not os.path.exists(binary) or os.path.getmtime(binary) < os.path.getmtime(source):
         os.makedirs(BUILD, exist_ok=True)
-        subprocess.run([compiler, "-O1", "-g", "-D_GNU_SOURCE", "-pthread", source, "-o", binary, *options], check=True)
+        partial = f"{binary}.{os.getpid()}"  # another case may want it too
+        subprocess.run([compiler, "-O1", "-g", "-D_GNU_SOURCE", "-pthread", source, "-o", partial, *options], check=True)
+        os.rename(partial, binary)
     return binary
+
+
+def is_patched(pid):
+    with open(f"/proc/{pid}/maps") as f:
+        return "libvervet" in f.read()
+
+
+def library_for_all():
+    """The library where every user can read it, for servers that change their user; call it before they start."""
+    global LIBRARY
+    LIBRARY = shutil.copy(LIBRARY, os.path.join(os.getcwd(), "libvervet.so"))
+    os.chmod(LIBRARY, 0o755)
+
+
+def as_user(name):
+    """Options of Popen to be another user, for a server that does not run as root."""
+    if os.getuid() != 0:
+        return {}
+    try:
+        user = pwd.getpwnam(name)
+    except KeyError:
+        raise Skip(f"needs the user {name}") from None
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+def directory_of(name, path):
+    """A directory that belongs to another user."""
+    os.mkdir(path, 0o755)
+    if owner := as_user(name):
+        os.chown(path, owner["user"], owner["group"])
+    return os.path.abspath(path)
+
+
+def wait_for(condition, what, timeout=20):
+    end = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < end, f"{what}: not within {timeout} s"
+        time.sleep(0.02)
 
 
 def environment(patched, extra=None):
@@ -112,6 +196,7 @@ class Server:
                                         stdout=self.log, stderr=self.log, start_new_session=True, **self.options)
         try:
             self.wait_until_up()
+            assert is_patched(self.process.pid) == self.patched
         except BaseException:
             kill_group(self.process)
             raise
@@ -127,7 +212,7 @@ class Server:
         self.log.close()
 
     def wait_until_up(self):
-        for _ in range(200):
+        for _ in range(600):
             if self.process.poll() is not None:
                 break
             with contextlib.suppress(OSError):

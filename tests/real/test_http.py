@@ -81,12 +81,12 @@ def serve_all(patched):
         return server.peak_threads
 
 
-@case
+@case(alone=True)
 def two_hundred_clients_plain():
     assert serve_all(False) > 100
 
 
-@case
+@case(alone=True)
 def two_hundred_clients_patched():
     """200 connections asked one after the other, then all at once, are served by no more than 4 kernel threads."""
     sums = make_files()
@@ -152,6 +152,6 @@ print("slept")
 """
 
 
-@case
+@case(alone=True)
 def a_hundred_sleepers():
     assert same([PYTHON, "-c", PYTHON_SLEEPERS])[0] == 0
