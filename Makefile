@@ -25,13 +25,18 @@ TOOL_OBJ := $(addprefix $(B)/,$(TOOL:.c=.o))
 
 .DELETE_ON_ERROR:
 .PHONY: all test demo bench install format clean deps
-all: $(B)/libvervet.so $(B)/vervet $(B)/vervet-bench $(HTTP_SO)
+all: $(B)/libvervet.so $(B)/vervet $(B)/libvervet.so-gdb.py $(B)/vervet-bench $(HTTP_SO)
 
 $(B)/libvervet.so: $(LIB_OBJ) $(B)/exports.map
 	$(CC) $(LDFLAGS_LIB) -Wl,--version-script=$(B)/exports.map -o $@ $(LIB_OBJ) -ldl
 
 $(B)/libvervet-http.so: $(HTTP_OBJ) $(B)/libvervet.so
 	$(CC) -shared -Wl,-z,defs -Wl,-soname,libvervet-http.so -o $@ $(HTTP_OBJ) -L$(B) -lvervet -lhttp_parser -lwslay
+
+# gdb loads it with the library.
+$(B)/libvervet.so-gdb.py: scripts/vervet-gdb.py
+	@mkdir -p $(@D)
+	cp $< $@
 
 $(B)/vervet: $(TOOL_OBJ)
 	$(CC) -o $@ $(TOOL_OBJ) $(TOOL_LIBS)
@@ -113,6 +118,7 @@ install: all
 	install -D -t $(TO)/bin $(B)/vervet
 	install -D -t $(TO)/libexec $(B)/vervet-bench
 	install -D -t $(TO)/lib $(B)/libvervet.so
+	install -D -m 644 -t $(TO)/lib $(B)/libvervet.so-gdb.py
 	install -D -m 644 -t $(TO)/include core/vervet.h
 	$(if $(HTTP_SO),install -D -t $(TO)/lib $(HTTP_SO) && install -D -m 644 -t $(TO)/include http/vervet-http.h)
 	install -D -m 644 -t $(TO)/share/man/man1 shim/vervet.1

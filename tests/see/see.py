@@ -47,6 +47,8 @@ def running(argv, options=(), **more):
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
+        if child.stdin.closed:
+            child.stdin = None
         child.communicate()
 
 
