@@ -317,6 +317,23 @@ void vv__fd_done(int original, int fd)
 		vv__leave(g);
 }
 
+/* Calls of the public API do not go on for the old file: they are told, by a descriptor of -1. */
+static void tell_api_waiters(struct fd *f)
+{
+	struct vv__fd_node *n = f->head;
+
+	while (n) {
+		if (!n->wait->api) {
+			n = n->next;
+			continue;
+		}
+		dequeue(f, n);
+		n->fd = -1;
+		wake(n->wait);
+		n = f->head;
+	}
+}
+
 /* Move the waits on fd to a private duplicate of the same file. */
 static void keep_for_waiters(struct fd *f, int fd)
 {
@@ -330,11 +347,6 @@ static void keep_for_waiters(struct fd *f, int fd)
 	to->private = true;
 	while ((n = f->head)) {
 		dequeue(f, n);
-		if (n->wait->api) { /* is told instead: -EBADF */
-			n->fd = -1;
-			wake(n->wait);
-			continue;
-		}
 		n->fd = copy;
 		add(n);
 	}
@@ -342,6 +354,7 @@ static void keep_for_waiters(struct fd *f, int fd)
 
 static void forget(struct fd *f, int fd)
 {
+	tell_api_waiters(f);
 	if (f->head)
 		keep_for_waiters(f, fd);
 	if (ev_is_active(&f->in) || ev_is_active(&f->out) || !f->dropped)

@@ -211,6 +211,9 @@ static struct vv_greenlet *copy_image(struct class *c, char *base)
 	return &r->g;
 }
 
+/* A program built with AddressSanitizer: frames that were unwound have left their marks. */
+extern void __asan_unpoison_memory_region(const volatile void *, size_t) __attribute__((weak));
+
 /* Unwinding leaves marks in the TCB: back to the image, but with its own vector and off glibc's lists. */
 static void mend(struct class *c, struct vv_greenlet *g)
 {
@@ -218,6 +221,8 @@ static void mend(struct class *c, struct vv_greenlet *g)
 	struct region *image = region_of(c->image, c->size);
 	uintptr_t *tcb = (uintptr_t *)g->ctx.tp, vector = tcb[1];
 
+	if (__asan_unpoison_memory_region)
+		__asan_unpoison_memory_region(base + PAGE, (char *)tcb - base - PAGE);
 	copy_words(c, base, (char *)image->g.ctx.tp, (char *)image, false);
 	tcb[1] = vector;
 	unlink_copy(g->ctx.tp);

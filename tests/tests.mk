@@ -52,7 +52,7 @@ test-api: $(B)/libvervet.so
 .PHONY: test-api-memory
 SUITES += test-api-memory
 test-api-memory: $(B)/libvervet.so
-	@CC="$(CC)" tests/api/memory
+	@CC="$(CC)" tests/api/run-memory
 
 # The tutorial: programs of the API, and unmodified ones.
 .PHONY: test-tutorial
