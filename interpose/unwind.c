@@ -1,6 +1,7 @@
 /*
  * once.c has a clean-up that exceptions run, and so refers to two functions of libgcc_s. Linked, that library would be
- * loaded into every program; but whenever an unwinder calls us it is there already. These two pass the call on.
+ * loaded into every program; but whenever an unwinder calls us it is there already, or the program has it linked in,
+ * and then another copy reads the same tables. These two pass the call on.
  */
 #include "interpose.h"
 
@@ -8,11 +9,11 @@
 
 static void *libgcc(const char *name)
 {
-	void *lib = dlopen("libgcc_s.so.1", RTLD_NOW | RTLD_NOLOAD);
-	void *f = dlsym(lib ? lib : RTLD_DEFAULT, name);
+	void *lib = dlopen("libgcc_s.so.1", RTLD_NOW | RTLD_LOCAL);
+	void *f = lib ? dlsym(lib, name) : NULL;
 
 	if (!f)
-		vv__die("an exception passes, but libgcc_s is not loaded");
+		vv__die("an exception passes pthread_once, but there is no libgcc_s.so.1");
 	return f;
 }
 
