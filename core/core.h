@@ -432,6 +432,7 @@ struct vv__config {
 	int report_fd; /* where reports go: 2 */
 	int64_t stall_ns; /* report one that cannot be handed over after so long; 0: never */
 	int dump_signal;  /* 0: none */
+	const char *metrics; /* file or unix:file; null: none */
 	char directory[PATH_MAX]; /* of the library; the command is there or in ../bin */
 };
 extern struct vv__config vv__config;

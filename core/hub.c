@@ -529,6 +529,8 @@ static int start(struct vv__hub *h, struct vv_greenlet *g)
 		r = vv__monitor_start();
 	if (r == 0)
 		atomic_store(&vv__started, 1);
+	if (r == 0 && vv__config.metrics)
+		vv__report_metrics();
 	return r;
 }
 

@@ -131,6 +131,7 @@ void vv__monitor_forget(void);
 
 /* report.c */
 void vv__report_blocked(void);
+void vv__report_metrics(void);
 bool vv__report_deadlocks(void);
 void vv__report_stall(struct vv_greenlet *g, int64_t ns);
 

@@ -239,6 +239,19 @@ void vv__report_blocked(void)
 	vv__report_by_command(words);
 }
 
+/* The command serves them until we end; it sees to it that one in a tree of processes is the first. */
+void vv__report_metrics(void)
+{
+	char where[PATH_MAX] = "--serve=";
+	const char *const words[] = {"metrics", where, NULL};
+	size_t n = strlen(vv__config.metrics);
+
+	if (n + 9 > sizeof where)
+		return;
+	memcpy(where + 8, vv__config.metrics, n + 1);
+	vv__report_by_command(words);
+}
+
 /* VERVET_DUMP_SIGNAL's handler. */
 void vv__report_signal(int signal)
 {

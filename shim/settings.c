@@ -175,6 +175,16 @@ static const char *read_dump_signal(struct vv__settings *s, const char *value, c
 	return NULL;
 }
 
+static const char *read_metrics(struct vv__settings *s, const char *value, const char **bad, size_t *len)
+{
+	const char *name = strncmp(value, "unix:", 5) ? value : value + 5;
+
+	if (*name != '/')
+		return *name ? "not an absolute name" : "a file name is missing";
+	s->metrics = value;
+	return NULL;
+}
+
 static const char *read_stall(struct vv__settings *s, const char *value, const char **bad, size_t *len)
 {
 	int64_t ms = 0;

@@ -111,6 +111,8 @@ static const struct {
     {"help", help_command},
     {"dump", dump_command},
     {"doctor", doctor_command},
+    {"top", top_command},
+    {"metrics", metrics_command},
 };
 
 /* The library wants an absolute name, since it may be started anywhere; and cannot say as well as we what is wrong. */
@@ -130,6 +132,21 @@ static int report_file(const char **name, char path[PATH_MAX])
 	return 0;
 }
 
+/* The same for "unix:name" and names that are not opened here. */
+static int absolute_name(const char *option, const char **name, char path[PATH_MAX])
+{
+	size_t prefix = strncmp(*name, "unix:", 5) ? 0 : 5;
+	char dir[PATH_MAX];
+
+	if (!(*name)[prefix] || (*name)[prefix] == '/')
+		return 0;
+	if (!getcwd(dir, sizeof(dir)) ||
+	    snprintf(path, PATH_MAX, "%.*s%s/%s", (int)prefix, *name, dir, *name + prefix) >= PATH_MAX)
+		return complain(VV__EXIT_FAILED, "--%s: %s: no absolute name for it", option, *name);
+	*name = path;
+	return 0;
+}
+
 /* Check a setting's value and put it into the environment. */
 static int set_option(const struct vv__setting *s, const char *value)
 {
@@ -139,6 +156,8 @@ static int set_option(const struct vv__setting *s, const char *value)
 	const char *bad, *wrong;
 
 	if (!strcmp(s->name, "REPORT") && report_file(&value, path))
+		return VV__EXIT_FAILED;
+	if ((!strcmp(s->name, "METRICS") || !strcmp(s->name, "TRACE")) && absolute_name(s->option, &value, path))
 		return VV__EXIT_FAILED;
 	bad = value;
 	len = strlen(value);
