@@ -35,6 +35,8 @@ static void on_cancel(int sig, siginfo_t *info, void *context)
 {
 	struct vv_greenlet *g = vv__self;
 
+	if (info->si_code == SI_TIMER)
+		vv__timer_expired(info);
 	if (!g)
 		return;
 	if (g->is_hub || g->inside) {

@@ -300,15 +300,27 @@ static void assign(int sig, struct vv_greenlet *g)
 	end(before);
 }
 
-/* Make the owner of every entry look, if it may. */
+/* Make the owner of an entry look, if it may: to handle it, or to take it in sigwait. */
+static void prod_owner(const struct kept *k, int sig)
+{
+	if (!k->g || k->id != k->g->id || !alive(k->g))
+		return;
+	if (vv__has_signals(k->g))
+		vv__prod(k->g);
+	else if (vv__awaits(k->g, sig))
+		vv__queue_raw(vv__carrier_tid(k->g), VV__SIGCANCEL, NULL);
+}
+
 static void prod_owners(void)
 {
 	uint64_t before = begin();
 
-	for (uint64_t left = atomic_load(&present); left; left &= left - 1)
-		for (struct kept *k = list[__builtin_ctzl(left) + 1]; k; k = k->next)
-			if (k->g && k->id == k->g->id && alive(k->g) && vv__has_signals(k->g))
-				vv__prod(k->g);
+	for (uint64_t left = atomic_load(&present); left; left &= left - 1) {
+		int sig = __builtin_ctzl(left) + 1;
+
+		for (struct kept *k = list[sig]; k; k = k->next)
+			prod_owner(k, sig);
+	}
 	end(before);
 }
 

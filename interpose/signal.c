@@ -125,8 +125,6 @@ static struct vv_greenlet *owner_of(struct vv_greenlet *g, int sig, const siginf
 	bool accepts = !g->is_hub && (!g->inside || !(g->mask & vv__bit(sig)));
 	uint8_t state = atomic_load(&main->state);
 
-	if (info->si_code == SI_TIMER && (timed = vv__timer_owner(info->si_timerid)))
-		return timed;
 	if (info->si_code == SI_TIMER && (timed = vv__alarm_owner(sig, info)))
 		return timed;
 	if (!g->is_hub && belongs_here(sig, info))

@@ -94,8 +94,8 @@ long vv__queue_raw(int tid, int sig, const siginfo_t *info);
 
 /* ---- timer.c, sched.c ---- */
 
-/* Whom a POSIX timer signals, or null: the process. */
-struct vv_greenlet *vv__timer_owner(int timer);
+/* SIGCANCEL came from a timer that is to signal one greenlet. */
+void vv__timer_expired(const siginfo_t *info);
 /* The slice whose alarm this signal is, or null. */
 struct vv_greenlet *vv__alarm_owner(int sig, const siginfo_t *info);
 /* g was given scheduling attributes by another: make them so. */

@@ -1,6 +1,7 @@
 /*
- * POSIX timers that signal one thread (SIGEV_THREAD_ID): a greenlet's id means nothing to the kernel, so the timer
- * signals the process, and its signals are routed by the timer's id. All other timers are the kernel's and libc's.
+ * POSIX timers that signal one thread (SIGEV_THREAD_ID): a greenlet's id means nothing to the kernel. Such a timer sends
+ * the process SIGCANCEL, which no kernel thread blocks and which has no default action to fear; its handler looks up
+ * by the timer's id what the program wanted, and sends that to the greenlet. All other timers are the kernel's and libc's.
  */
 #include "../core/slice.h"
 #include "interpose.h"
@@ -8,28 +9,43 @@
 
 enum { TIMERS = 256 };
 
-static struct {
+static struct route {
 	_Atomic(struct vv_greenlet *) g; /* null: free */
 	uint64_t id;
-	int timer;
+	int timer, sig;
+	union sigval value;
 } routes[TIMERS];
 static _Atomic int routed;
 static _Atomic bool slice_alarms;
 
-struct vv_greenlet *vv__timer_owner(int timer)
+static struct route *find(int timer)
 {
-	if (!atomic_load(&routed))
-		return NULL;
-	for (int i = 0; i < TIMERS; i++) {
-		struct vv_greenlet *g = atomic_load(&routes[i].g);
-
-		if (g && routes[i].timer == timer)
-			return g->id == routes[i].id ? g : NULL;
-	}
+	for (int i = 0; i < TIMERS && atomic_load(&routed); i++)
+		if (atomic_load(&routes[i].g) && routes[i].timer == timer)
+			return &routes[i];
 	return NULL;
 }
 
-static bool route(timer_t timer, struct vv_greenlet *g)
+void vv__timer_expired(const siginfo_t *info)
+{
+	struct route *r = find(info->si_timerid);
+	struct vv_greenlet *me = vv__self, *g = r ? atomic_load(&r->g) : NULL;
+	siginfo_t copy = *info;
+
+	if (!g || g->id != r->id)
+		return;
+	copy.si_signo = r->sig;
+	copy.si_value = r->value;
+	if (me && !me->is_hub && !me->inside) {
+		vv__signal_greenlet(g, r->sig, &copy);
+	} else {
+		vv__keep(r->sig, &copy, g, true);
+		vv__hub_signal();
+	}
+}
+
+/* glibc's timer is the kernel's id, unless it is one with SIGEV_THREAD. */
+static bool route(timer_t timer, struct vv_greenlet *g, const struct sigevent *event)
 {
 	for (int i = 0; i < TIMERS; i++) {
 		struct vv_greenlet *none = NULL;
@@ -37,7 +53,9 @@ static bool route(timer_t timer, struct vv_greenlet *g)
 		if (!atomic_compare_exchange_strong(&routes[i].g, &none, g))
 			continue;
 		routes[i].id = g->id;
-		routes[i].timer = (int)(intptr_t)timer; /* glibc: the kernel's own id, unless SIGEV_THREAD */
+		routes[i].timer = (int)(intptr_t)timer;
+		routes[i].sig = event->sigev_signo;
+		routes[i].value = event->sigev_value;
 		atomic_fetch_add(&routed, 1);
 		return true;
 	}
@@ -52,12 +70,14 @@ VV_EXPORT int timer_create(clockid_t clock, struct sigevent *event, timer_t *tim
 
 	if (event && event->sigev_notify == SIGEV_THREAD_ID && !me->is_hub)
 		g = vv__of_tid(event->_sigev_un._tid);
-	if (!g || g->foreign)
+	if (!g || g->foreign || event->sigev_signo < 1 || event->sigev_signo > VV__SIGNALS)
 		return REAL(timer_create)(clock, event, timer);
+	vv__install_cancel_handler();
 	copy = *event;
 	copy.sigev_notify = SIGEV_SIGNAL;
+	copy.sigev_signo = VV__SIGCANCEL;
 	r = REAL(timer_create)(clock, &copy, timer);
-	if (r == 0 && !route(*timer, g)) {
+	if (r == 0 && !route(*timer, g, event)) {
 		REAL(timer_delete)(*timer);
 		return vv__errno_return(-EAGAIN);
 	}
@@ -66,16 +86,16 @@ VV_EXPORT int timer_create(clockid_t clock, struct sigevent *event, timer_t *tim
 
 VV_EXPORT int timer_delete(timer_t timer)
 {
+	struct route *route;
 	int r;
 
 	vv__me();
 	r = REAL(timer_delete)(timer);
-	for (int i = 0; r == 0 && i < TIMERS && atomic_load(&routed); i++)
-		if (atomic_load(&routes[i].g) && routes[i].timer == (int)(intptr_t)timer) {
-			atomic_store(&routes[i].g, NULL);
-			atomic_fetch_sub(&routed, 1);
-			break;
-		}
+	route = r == 0 ? find((int)(intptr_t)timer) : NULL;
+	if (route) {
+		atomic_store(&route->g, NULL);
+		atomic_fetch_sub(&routed, 1);
+	}
 	return r;
 }
 
