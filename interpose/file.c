@@ -159,21 +159,6 @@ VV_EXPORT int lockf(int fd, int cmd, off_t n)
 }
 VV_ALIAS(lockf64, lockf);
 
-static int fcntl_lock(int fd, int cmd, void *lock)
-{
-	return vv__errno_return(vv__syscall(SYS_fcntl, fd, cmd, lock));
-}
-
-int vv__fcntl_lock(int fd, int cmd, void *lock)
-{
-	int attempt = cmd == F_SETLKW ? F_SETLK : F_OFD_SETLK;
-
-	if (vv__step_aside(vv__me(), file))
-		return fcntl_lock(fd, cmd, lock);
-	ATTEMPT_THEN_HOP(
-	    fcntl_lock(fd, attempt, lock), errno == EAGAIN || errno == EACCES, fcntl_lock(fd, cmd, lock));
-}
-
 VV__HOP(file, int, lckpwdf, (void), ())
 VV__HOP(file, struct utmp *, pututline, (const struct utmp *u), (u))
 VV__HOP(file, struct utmpx *, pututxline, (const struct utmpx *u), (u))

@@ -9,7 +9,4 @@
 /* True if opening path may wait for another process or a device: a named pipe, a modem. */
 bool vv__open_blocks(int dir, const char *path, int flags);
 
-/* fcntl(fd, F_SETLKW or F_OFD_SETLKW, lock) that never holds the hub. Returns as fcntl. */
-int vv__fcntl_lock(int fd, int cmd, void *lock);
-
 #endif

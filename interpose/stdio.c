@@ -3,13 +3,18 @@
  */
 #include "stdio.h"
 
+#include "fdinfo.h"
+
 #include <sys/stat.h>
 
 /* True for what answers at once and never polls: files, directories, block devices. */
 bool vv__stream_regular(int fd)
 {
+	enum vv__fd_kind kind = vv__fdinfo_kind(vv__fdinfo(fd));
 	struct stat st;
 
+	if (kind != VV__FD_UNKNOWN)
+		return kind >= VV__FD_DISK;
 	if (vv__syscall(SYS_fstat, fd, &st) < 0)
 		return true;
 	return S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || S_ISBLK(st.st_mode);
@@ -92,17 +97,6 @@ size_t vv__stream_put(FILE *f, const char *p, size_t n, bool locked)
 	return n;
 }
 
-/* A descriptor with a time-out of its own is for the kernel to time. */
-static int64_t timeout_of(int fd, int option)
-{
-	struct timeval tv = {0, 0};
-	socklen_t len = sizeof(tv);
-
-	if (vv__syscall(SYS_getsockopt, fd, SOL_SOCKET, option, &tv, &len) != 0)
-		return 0;
-	return tv.tv_sec * 1000000000l + tv.tv_usec * 1000;
-}
-
 /*
  * Park until the stream's descriptor is ready. 0: the next system call of the stream does not block, or is not to be
  * waited for by us; -EAGAIN: on a carrier, please; -EINTR; -ECANCELED; -ETIMEDOUT (slices only).
@@ -111,14 +105,12 @@ int vv__stream_await(FILE *f, short events)
 {
 	int fd = f->_fileno, same = fd, r;
 	int64_t timeout, deadline = VV__FOREVER;
-	long flags;
 
 	if (ready(fd, events))
 		return 0;
-	flags = vv__syscall(SYS_fcntl, fd, F_GETFL);
-	if (flags < 0 || flags & O_NONBLOCK)
+	if (vv__fd_nonblocking(fd))
 		return 0;
-	timeout = timeout_of(fd, events == POLLIN ? SO_RCVTIMEO : SO_SNDTIMEO);
+	timeout = vv__fd_timeout(fd, events == POLLIN ? SO_RCVTIMEO : SO_SNDTIMEO);
 	if (timeout && !vv__me()->slice)
 		return -EAGAIN;
 	if (timeout)
