@@ -1,15 +1,9 @@
 /*
- * Echo server, one thread and epoll: a limit to compare with. Prints its port. Usage: echo_epoll [PORT]
+ * Echo server, one thread and epoll: a limit to compare with. Prints its port.
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <unistd.h>
+
+#include "echo_server.h"
 
 static void serve(int fd)
 {
@@ -22,21 +16,11 @@ static void serve(int fd)
 		close(fd);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(argc > 1 ? atoi(argv[1]) : 0)};
 	struct epoll_event e = {.events = EPOLLIN}, events[256];
-	struct rlimit files = {1 << 20, 1 << 20};
-	int listener = socket(AF_INET, SOCK_STREAM, 0), ep = epoll_create1(0), on = 1;
-	socklen_t len = sizeof a;
+	int listener = listen_somewhere(), ep = epoll_create1(0);
 
-	setrlimit(RLIMIT_NOFILE, &files);
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (bind(listener, (struct sockaddr *)&a, sizeof a) || listen(listener, 4096))
-		return 1;
-	getsockname(listener, (struct sockaddr *)&a, &len);
-	printf("%d\n", ntohs(a.sin_port));
-	fflush(stdout);
 	e.data.fd = listener;
 	epoll_ctl(ep, EPOLL_CTL_ADD, listener, &e);
 	for (;;) {
@@ -48,7 +32,7 @@ int main(int argc, char **argv)
 				continue;
 			}
 			e.data.fd = accept(listener, NULL, NULL);
-			setsockopt(e.data.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+			no_delay(e.data.fd);
 			epoll_ctl(ep, EPOLL_CTL_ADD, e.data.fd, &e);
 		}
 	}
