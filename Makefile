@@ -20,12 +20,13 @@ TOOL_LIBS := -ldw -lelf
 HTTP_SRC := $(if $(and $(wildcard /usr/include/http_parser.h),$(wildcard /usr/include/wslay/wslay.h)),$(wildcard http/*.c))
 HTTP_OBJ := $(addprefix $(B)/,$(HTTP_SRC:.c=.o))
 HTTP_SO := $(if $(HTTP_SRC),$(B)/libvervet-http.so)
+TLS_SO := $(if $(wildcard /usr/include/openssl/ssl.h),$(B)/libvervet-tls.so)
 LIB_OBJ := $(addprefix $(B)/,$(addsuffix .o,$(basename $(LIB))))
 TOOL_OBJ := $(addprefix $(B)/,$(TOOL:.c=.o))
 
 .DELETE_ON_ERROR:
 .PHONY: all test demo bench install format clean deps
-all: $(B)/libvervet.so $(B)/vervet $(B)/libvervet.so-gdb.py $(B)/vervet-bench $(HTTP_SO)
+all: $(B)/libvervet.so $(B)/vervet $(B)/libvervet.so-gdb.py $(B)/vervet-bench $(HTTP_SO) $(TLS_SO)
 
 $(B)/libvervet.so: $(LIB_OBJ) $(B)/exports.map
 	$(CC) $(LDFLAGS_LIB) -Wl,--version-script=$(B)/exports.map -o $@ $(LIB_OBJ) -ldl
@@ -38,6 +39,9 @@ $(B)/libvervet.so-gdb.py: scripts/vervet-gdb.py
 	@mkdir -p $(@D)
 	cp $< $@
 
+$(B)/libvervet-tls.so: $(B)/tls/tls.o $(B)/libvervet.so
+	$(CC) -shared -Wl,-z,defs -Wl,-soname,libvervet-tls.so -o $@ $< -L$(B) -lvervet -lssl -lcrypto
+
 $(B)/vervet: $(TOOL_OBJ)
 	$(CC) -o $@ $(TOOL_OBJ) $(TOOL_LIBS)
 
@@ -49,7 +53,7 @@ $(B)/exports.map: interpose/symbols.def Makefile
 
 $(LIB_OBJ): CFLAGS += $(LIBFLAGS)
 $(B)/interpose/once.o: CFLAGS += -fexceptions
-$(HTTP_OBJ): CFLAGS += -fPIC -Icore
+$(HTTP_OBJ) $(B)/tls/tls.o: CFLAGS += -fPIC -Icore
 $(TOOL_OBJ): CFLAGS += -DVERVET_VERSION='"$(VERSION)"'
 
 # Names of the system calls.
@@ -99,7 +103,7 @@ test-warnings:
 	  $(MAKE) -s objects CC=$$cc B=$(B)/warnings-$$cc OPT='-O2 -g -Werror' || exit 1; done
 	@echo "warnings: 1 passed"
 
-objects: $(LIB_OBJ) $(TOOL_OBJ)
+objects: $(LIB_OBJ) $(TOOL_OBJ) $(HTTP_OBJ) $(if $(TLS_SO),$(B)/tls/tls.o)
 
 # ---- figures ----
 
@@ -124,6 +128,7 @@ install: all
 	install -D -m 644 -t $(TO)/lib $(B)/libvervet.so-gdb.py
 	install -D -m 644 -t $(TO)/include core/vervet.h
 	$(if $(HTTP_SO),install -D -t $(TO)/lib $(HTTP_SO) && install -D -m 644 -t $(TO)/include http/vervet-http.h)
+	$(if $(TLS_SO),install -D -t $(TO)/lib $(TLS_SO) && install -D -m 644 -t $(TO)/include tls/vervet-tls.h)
 	install -D -m 644 -t $(TO)/share/man/man1 shim/vervet.1
 	install -d $(TO)/lib/pkgconfig
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' shim/vervet.pc.in >$(TO)/lib/pkgconfig/vervet.pc
