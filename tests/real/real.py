@@ -192,8 +192,9 @@ class Server:
 
     def __enter__(self):
         self.log = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(self.argv, env=environment(self.patched, self.env), stdin=subprocess.DEVNULL,
-                                        stdout=self.log, stderr=self.log, start_new_session=True, **self.options)
+        self.process = subprocess.Popen(self.argv, env=environment(self.patched, self.env), stdout=self.log,
+                                        stdin=self.options.pop("stdin", subprocess.DEVNULL), stderr=self.log,
+                                        start_new_session=True, **self.options)
         try:
             self.wait_until_up()
             assert is_patched(self.process.pid) == self.patched
