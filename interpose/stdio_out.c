@@ -320,17 +320,28 @@ static enum vv__place closing_place(FILE *f)
 	return VV__HERE;
 }
 
+/* What could not be flushed is lost, but the descriptor is closed all the same. */
+static int close_failed(FILE *f)
+{
+	int error = errno;
+
+	f->_IO_write_ptr = f->_IO_write_base;
+	REAL(fclose)(f);
+	errno = error;
+	return EOF;
+}
+
+/* Waiting to flush makes the descriptor known again: it is forgotten afterwards. */
 VV_EXPORT int fclose(FILE *f)
 {
 	struct vv_greenlet *g = vv__me();
+	bool simple = vv__step_aside(g, stdio) || (nothing_to_flush(f, true) && !vv__stream_is_process(f));
+	enum vv__place place = simple ? VV__HERE : vv__stream_is_process(f) ? VV__AWAY : closing_place(f);
 	int fd = vv__stream_fd(f);
 
 	if (fd >= 0)
 		vv__fd_forget(fd);
-	if (vv__step_aside(g, stdio) || (nothing_to_flush(f, true) && !vv__stream_is_process(f)))
-		return REAL(fclose)(f);
-	VV__STREAM_CALL(
-	    int, EOF, REAL(fclose)(f), vv__stream_is_process(f) ? VV__AWAY : closing_place(f), f, true);
+	VV__STREAM_CALL(int, close_failed(f), REAL(fclose)(f), place, f, true);
 }
 VV_ALIAS(_IO_fclose, fclose);
 

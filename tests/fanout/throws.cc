@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <string>
 
-static thread_local std::string last;
+static thread_local char last[64]; /* its own: a string would share its memory */
 static long alive;
 
 struct connection {
@@ -42,7 +42,9 @@ static void handle(int fd)
 	connection c(fd);
 
 	try {
-		last = c.line();
+		std::string first = c.line();
+
+		snprintf(last, sizeof last, "%s", first.c_str());
 		throw std::runtime_error(last);
 	} catch (const std::exception &e) {
 		std::string second = c.line(); /* the exception is alive meanwhile */
