@@ -1,7 +1,8 @@
 /*
  * Clients of an echo server: N connections at once, each sends R messages of different lengths and checks every byte
  * that comes back, then shuts down and expects the end of file. Prints what was checked; status 1 if anything was wrong.
- * Usage: clients PORT N R
+ * I more connections are opened first and stay idle until the others have ended; then each sends its only message.
+ * Usage: clients PORT N R [I]
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -101,11 +102,30 @@ static void receive(struct client *c)
 		next(c);
 }
 
+/* Ask on these connections, and go on until all but so many have ended. */
+static int serve(int ep, struct client *first, int n, long stay)
+{
+	struct epoll_event events[256];
+	int got;
+
+	for (int i = 0; i < n; i++)
+		ask(&first[i]);
+	while (open_clients > stay) {
+		got = epoll_wait(ep, events, 256, 20000);
+		if (got == 0) {
+			fprintf(stderr, "%ld connections were not answered for 20 s\n", open_clients - stay);
+			return -1;
+		}
+		for (int i = 0; i < got; i++)
+			receive(events[i].data.ptr);
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct rlimit files = {1 << 20, 1 << 20};
-	struct epoll_event events[256];
-	int ep = epoll_create1(0), n;
+	int ep = epoll_create1(0), busy, idle;
 	struct client *all;
 
 	if (argc < 4)
@@ -115,26 +135,20 @@ int main(int argc, char **argv)
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
-	open_clients = atoi(argv[2]);
+	busy = atoi(argv[2]);
+	idle = argc > 4 ? atoi(argv[4]) : 0;
+	open_clients = idle + busy;
 	rounds = (unsigned)atoi(argv[3]);
 	all = calloc((size_t)open_clients, sizeof *all);
-	for (int i = 0; i < open_clients; i++) {
+	for (int i = 0; i < idle + busy; i++) {
 		all[i].number = (unsigned)i;
+		all[i].round = i < idle ? (int)rounds - 1 : 0;
 		connect_to(atoi(argv[1]), &all[i], ep);
 	}
 	printf("connected\n"); /* all are open before the first message */
 	fflush(stdout);
-	for (int i = 0; i < atoi(argv[2]); i++)
-		ask(&all[i]);
-	while (open_clients > 0) {
-		n = epoll_wait(ep, events, 256, 20000);
-		if (n == 0) {
-			fprintf(stderr, "%ld connections were not answered for 20 s\n", open_clients);
-			return 1;
-		}
-		for (int i = 0; i < n; i++)
-			receive(events[i].data.ptr);
-	}
+	if (serve(ep, all + idle, busy, idle) || serve(ep, all, idle, 0))
+		return 1;
 	printf("%ld bytes\n", bytes);
 	return 0;
 }

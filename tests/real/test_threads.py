@@ -1,0 +1,147 @@
+"""C programs with threads that plain blocking calls, forks and signals must not hold up, driven from outside."""
+
+import concurrent.futures
+import ctypes
+import mmap
+import os
+import signal
+import socket
+import struct
+import time
+
+from real import Server, Skip, case, compiled, free_port, run
+
+
+def ask(f, number, rounds):
+    for i in range(rounds):
+        f.write(b"sum %d %d %d\n" % (number, i, i * i) if i % 2 else b"x" * (number + i) + b"\n")
+        f.flush()
+        expected = b"%d\n" % (number + i + i * i) if i % 2 else b"%d bytes\n" % (number + i + 1)
+        assert (got := f.readline()) == expected, (got, expected)
+
+
+def client(port, number):
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as s, s.makefile("rwb") as f:
+        ask(f, number, 20)
+
+
+@case
+def streams_beside_five_hundred_that_stall():
+    """500 clients that have sent half a line delay no other; they get their answers when they send the rest."""
+    program = compiled("tests/real/stdio_server.c")
+    for patched in (False, True):
+        port = free_port()
+        with Server([program, str(port)], port, patched), concurrent.futures.ThreadPoolExecutor(50) as pool:
+            stalled = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(500)]
+            for number, s in enumerate(stalled):
+                s.sendall(b"sum %d " % number)
+            list(pool.map(lambda n: client(port, n), range(50)))
+            for s in stalled:
+                s.sendall(b"1000\n")
+            for number, s in enumerate(stalled):
+                with s, s.makefile("rwb") as f:
+                    assert f.readline() == b"%d\n" % (number + 1000)
+                    ask(f, number % 50, 2)
+
+
+def silent_name_server():
+    """A socket that takes questions for names and never answers, and its address."""
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    address = f"127.53.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
+    try:
+        s.bind((address, 53))
+    except PermissionError:
+        raise Skip("needs the right to listen on port 53") from None
+    return s, address
+
+
+@case(alone=True)
+def names_that_nobody_knows():
+    """Look-ups that take 3 s hold up neither one another nor a thread that ticks."""
+    program = compiled("tests/real/look_up.c")
+    if not os.path.exists("/etc/resolv.conf") or run(["unshare", "-m", "true"])[0]:
+        raise Skip("needs /etc/resolv.conf and the right to make a mount namespace")
+    server, address = silent_name_server()
+    with open("resolv.conf", "w") as f:
+        f.write(f"nameserver {address}\noptions timeout:3 attempts:1\n")
+    command = ["unshare", "-m", "sh", "-c",
+               'mount --bind resolv.conf /etc/resolv.conf && exec "$0" one.example.org. two.example.org.', program]
+    answers = []
+    for patched in (False, True):
+        status, out, err = run(command, patched=patched, timeout=20)
+        assert status == 0, (status, out, err)
+        answers.append(out)
+        seconds, ticks, longest = map(float, err.split())
+        assert 2.9 < seconds < 5.5 and ticks > 100 and longest < 0.5, (patched, err)
+    assert answers[0] == answers[1] and answers[0].count(b"Temporary failure") == 2, answers
+    assert server.recv(2000)
+
+
+@case
+def forks_beside_conversations():
+    program = compiled("tests/real/fork_storm.c")
+    for patched in (False, True):
+        assert (got := run([program], patched=patched)) == (0, b"500 children ended well, 20000 messages arrived\n", b""), got
+
+
+@case(alone=True)
+def ticks_beside_fifty_that_wait_for_children():
+    """No tick is more than 10 ms later than in the plain run; the best of three, for others may use the machine."""
+    program = compiled("tests/real/waiting_parent.c")
+    late = {False: [], True: []}
+    for _ in range(3):
+        for patched in (False, True):
+            status, out, err = run([program], patched=patched)
+            assert status == 0 and out.split() == [b"%d" % i for i in range(50)], (patched, status, out)
+            late[patched].append(float(err))
+        if min(late[True]) <= max(late[False]) + 0.01:
+            return
+    raise AssertionError(f"seconds that ticks were late: {late}")
+
+
+class Counts:
+    """What the server of signals has counted: a file that both map."""
+
+    def __init__(self, path):
+        with open(path, "w+b") as f:
+            f.write(bytes(16))
+            f.flush()
+            self.memory = mmap.mmap(f.fileno(), 16)
+
+    def handled_and_sum(self):
+        return struct.unpack("qq", self.memory)
+
+
+def send_counted(pid, counts, n):
+    """Signals with values, each sent when the last one has been handled: they are not queued."""
+    sigqueue = ctypes.CDLL(None).sigqueue
+    sigqueue.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_void_p]
+    for i in range(n):
+        assert sigqueue(pid, signal.SIGUSR1, i) == 0
+        end = time.monotonic() + 10
+        while counts.handled_and_sum()[0] <= i:
+            assert time.monotonic() < end, f"signal {i} is not handled"
+            time.sleep(0)
+    assert counts.handled_and_sum() == (n, n * (n - 1) // 2), counts.handled_and_sum()
+
+
+def echo_until(port, stop):
+    message, rounds = os.urandom(3000), 0
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as s, s.makefile("rb") as f:
+        while rounds == 0 or not stop():
+            s.sendall(message)
+            assert f.read(len(message)) == message
+            rounds += 1
+    return rounds
+
+
+@case
+def ten_thousand_signals_to_a_busy_server():
+    program = compiled("tests/real/signal_server.c")
+    for patched in (False, True):
+        port, counts = free_port(), Counts("counts")
+        with Server([program, str(port), "counts"], port, patched) as s, concurrent.futures.ThreadPoolExecutor(9) as pool:
+            sending = pool.submit(send_counted, s.process.pid, counts, 10000)
+            rounds = list(pool.map(lambda _: echo_until(port, sending.done), range(8)))
+            sending.result()
+            assert min(rounds) > 10 and s.process.poll() is None, rounds
