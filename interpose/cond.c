@@ -48,7 +48,7 @@ static int wait_parked(struct vv_greenlet *g, pthread_cond_t *c, pthread_mutex_t
 		vv__cancel_now();
 	if (locked)
 		return locked;
-	return r == -ETIMEDOUT ? ETIMEDOUT : 0;
+	return r == -ETIMEDOUT || r == -ETIME ? -r : 0;
 }
 
 struct request {

@@ -42,7 +42,7 @@ static int wait_parked(sem_t *sem, int64_t deadline, unsigned flags)
 		r = vv__park_on(&p);
 		if (r == -ECANCELED)
 			vv__cancel_now();
-		if (r == -ETIMEDOUT || r == -EINTR)
+		if (r < 0 && r != -EAGAIN)
 			return vv__errno_return(r);
 	}
 	return 0;

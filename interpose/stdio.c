@@ -99,7 +99,7 @@ size_t vv__stream_put(FILE *f, const char *p, size_t n, bool locked)
 
 /*
  * Park until the stream's descriptor is ready. 0: the next system call of the stream does not block, or is not to be
- * waited for by us; -EAGAIN: on a carrier, please; -EINTR; -ECANCELED; -ETIMEDOUT (slices only).
+ * waited for by us; -EAGAIN: on a carrier, please; -EINTR; -ECANCELED; -ETIME; -ETIMEDOUT (slices only).
  */
 int vv__stream_await(FILE *f, short events)
 {
@@ -120,20 +120,20 @@ int vv__stream_await(FILE *f, short events)
 		    events == POLLIN ? "read from a stream" : "write to a stream");
 	while (r == 0 && !ready(same, events));
 	vv__fd_done(fd, same);
-	return r == -EINTR || r == -ECANCELED || r == -ETIMEDOUT ? r : 0;
+	return r == -EINTR || r == -ECANCELED || r == -ETIMEDOUT || r == -ETIME ? r : 0;
 }
 
 /* A wait that ended early, the lock (if locked) being held. */
 enum vv__place vv__stream_fail(FILE *f, bool locked, int error)
 {
-	if (error == -EINTR || error == -ETIMEDOUT)
+	if (error == -EINTR || error == -ETIMEDOUT || error == -ETIME)
 		f->_flags |= VV__F_ERROR;
 	vv__stream_unlock(f, locked);
 	if (error == -ECANCELED)
 		vv__cancel_now();
 	if (error == -EAGAIN)
 		return VV__AWAY;
-	errno = error == -ETIMEDOUT ? EAGAIN : EINTR;
+	errno = error == -ETIMEDOUT ? EAGAIN : -error;
 	return VV__FAIL;
 }
 

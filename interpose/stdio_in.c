@@ -96,9 +96,9 @@ static bool refill(FILE *f, bool locked)
 		vv__stream_unlock(f, locked);
 		vv__cancel_now();
 	}
-	if (r == -EINTR || r == -ETIMEDOUT) {
+	if (r == -EINTR || r == -ETIMEDOUT || r == -ETIME) {
 		f->_flags |= VV__F_ERROR;
-		errno = r == -ETIMEDOUT ? EAGAIN : EINTR;
+		errno = r == -ETIMEDOUT ? EAGAIN : -r;
 		return false;
 	}
 	if (r)

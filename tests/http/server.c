@@ -22,6 +22,22 @@ static void echo(struct vv_http *x)
 	free(body);
 }
 
+/* Who asks is kept in a local of the greenlet while others run. */
+static void session(struct vv_http *x)
+{
+	static struct vv_local *request;
+	char text[256];
+	void *mine;
+
+	if (!request)
+		request = vv_local_new(NULL, NULL);
+	vv_local_set(request, x);
+	vv_sleep(VV_MS(100));
+	vv_local_get(request, &mine);
+	snprintf(text, sizeof text, "Hello %s %s", vv_http_remote(mine), vv_http_header(mine, "Name"));
+	say(x, text);
+}
+
 static void headers(struct vv_http *x)
 {
 	const char *name, *value;
@@ -106,6 +122,8 @@ static void handle(struct vv_http *x, void *unused)
 		say(x, vv_http_remote(x));
 	else if (!strcmp(path, "/echo"))
 		echo(x);
+	else if (!strcmp(path, "/session"))
+		session(x);
 	else if (!strcmp(path, "/headers"))
 		headers(x);
 	else if (!strcmp(path, "/stream"))
