@@ -23,11 +23,12 @@
 struct fd {
 	ev_io in, out;
 	struct vv__fd_node *head, *tail;
-	uint32_t refs; /* of a private duplicate: calls that still use it */
-	bool seen;     /* watchers are initialised */
-	bool dropped;  /* not in the kernel's set: the next start must add it anew */
+	uint32_t refs;	   /* of a private duplicate: calls that still use it */
+	bool seen;	   /* watchers are initialised */
+	bool dropped;	   /* not in the kernel's set: the next start must add it anew */
 	uint8_t unclaimed; /* events in a row that nobody waited for */
-	bool private;  /* a duplicate of ours */
+	bool private;	   /* a duplicate of ours */
+	bool no_urgent;	   /* urgent data came that nobody wanted */
 };
 
 enum { TOLERATED = 3 };
@@ -148,7 +149,7 @@ static void set_watchers(struct fd *f, int fd)
 	ev_io_init(&f->out, on_event, fd, EV_WRITE);
 	f->in.data = f->out.data = f;
 	f->seen = true;
-	f->dropped = false;
+	f->dropped = f->no_urgent = false;
 }
 
 static int add(struct vv__fd_node *n)
@@ -204,7 +205,7 @@ static int timeout_wait(struct pollfd *fds, unsigned long n, int64_t deadline)
 	return r == 0 ? -ETIMEDOUT : r < 0 ? (int)r : 0;
 }
 
-/* What libev cannot watch (urgent data) is polled by the kernel on a spare carrier. */
+/* What cannot be watched (urgent data alone) is polled by the kernel on a spare carrier. */
 static int wait_hopping(const struct pollfd *fds, unsigned long n, int64_t deadline)
 {
 	struct pollfd *copy = (struct pollfd *)fds;
@@ -216,11 +217,37 @@ static int wait_hopping(const struct pollfd *fds, unsigned long n, int64_t deadl
 	return r;
 }
 
-static bool urgent(const struct pollfd *fds, unsigned long n)
+/* Inside. */
+static bool only_urgent(const struct pollfd *fds, unsigned long n)
 {
-	for (unsigned long i = 0; i < n; i++)
-		if (fds[i].fd >= 0 && fds[i].events & POLLPRI)
+	for (unsigned long i = 0; i < n; i++) {
+		if (fds[i].fd < 0 || !(fds[i].events & POLLPRI))
+			continue;
+		if (!(fds[i].events & POLLIN) || !vv__fd_takes_urgent(fds[i].fd))
 			return true;
+	}
+	return false;
+}
+
+bool vv__fd_takes_urgent(int fd)
+{
+	struct fd *f = look(fd);
+
+	return !f || !f->no_urgent || f->dropped;
+}
+
+/* Urgent data stays reported until it is read: without anybody who waits for it the loop would spin. */
+bool vv__fd_urgent(int fd, uint32_t *wanted)
+{
+	struct fd *f = look(fd);
+
+	if (!f)
+		return true;
+	for (struct vv__fd_node *n = f->head; n; n = n->next)
+		if (n->events & POLLPRI)
+			return true;
+	f->no_urgent = true;
+	*wanted = (ev_is_active(&f->in) ? POLLIN : 0) | (ev_is_active(&f->out) ? POLLOUT : 0);
 	return false;
 }
 
@@ -275,9 +302,11 @@ int vv__wait_fds(
 
 	if (g->native)
 		return timeout_wait((struct pollfd *)fds, n, deadline);
-	if (urgent(fds, n))
-		return wait_hopping(fds, n, deadline);
 	vv__enter(g);
+	if (only_urgent(fds, n)) {
+		vv__leave(g);
+		return wait_hopping(fds, n, deadline);
+	}
 	r = wait_inside(g, fds, n, deadline, flags, what, NULL);
 	vv__leave(g);
 	return r;
@@ -526,7 +555,7 @@ bool vv__fd_is_ours(int fd)
 		return is_report(fd);
 	f = look(fd);
 	return fd == vv__hub.poll_fd || fd == vv__hub.wake_fd || (f && f->private) || is_report(fd) ||
-	    find_owned(fd) >= 0;
+	       find_owned(fd) >= 0;
 }
 
 static int lower(int a, int b, unsigned first)

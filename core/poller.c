@@ -88,8 +88,14 @@ static bool is_hubs(int fd)
 static int moving_epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
 {
 	bool ours = is_hubs(ep);
-	int r = libc_epoll_ctl(ours ? vv__hub.poll_fd : ep, op, fd, event);
+	struct epoll_event also;
+	int r;
 
+	if (ours && op != EPOLL_CTL_DEL && event->events & EPOLLIN && vv__fd_takes_urgent(fd)) {
+		also = (struct epoll_event){.events = event->events | EPOLLPRI, .data = event->data};
+		event = &also;
+	}
+	r = libc_epoll_ctl(ours ? vv__hub.poll_fd : ep, op, fd, event);
 	if (r < 0 && ours && errno == EBADF)
 		vv__fd_not_open(fd);
 	if (r < 0 && ours && (errno == EBADF || errno == ELOOP || errno == EINVAL))
@@ -109,6 +115,21 @@ static int64_t sleep_time(struct vv__hub *h)
 	return earliest <= now ? 0 : earliest - now;
 }
 
+/* libev keeps the descriptor in the lower half of an event's data. */
+static void look_at_urgent(struct epoll_event *e)
+{
+	struct epoll_event less = {.data = e->data};
+	int fd = (int)(uint32_t)e->data.u64;
+	uint32_t wanted;
+
+	if (vv__fd_urgent(fd, &wanted)) {
+		e->events |= EPOLLIN;
+		return;
+	}
+	less.events = wanted;
+	libc_epoll_ctl(vv__hub.poll_fd, EPOLL_CTL_MOD, fd, &less);
+}
+
 static int precise_epoll_wait(int fd, struct epoll_event *events, int n, int timeout)
 {
 	int64_t ns;
@@ -126,6 +147,9 @@ static int precise_epoll_wait(int fd, struct epoll_event *events, int n, int tim
 		    ns == VV__FOREVER ? -1 : (ns + 999999) / 1000000, NULL, 0);
 	if (r == 0 && ns == DOUBT_NS)
 		vv__hub.doubt = false;
+	for (long i = 0; i < r; i++)
+		if (vv__unlikely(events[i].events & EPOLLPRI))
+			look_at_urgent(&events[i]);
 	if (r >= 0)
 		return r;
 	errno = -r;
