@@ -111,6 +111,7 @@ demo:
 	scripts/deps build demo
 	$(MAKE) -s all
 	@scripts/demo
+	@scripts/demo-fanout
 
 # make bench QUICK=--quick takes a third of the time.
 bench:
