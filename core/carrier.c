@@ -5,6 +5,7 @@
  * switches to that stack first and is published from there, when its registers are saved.
  */
 #include "hub.h"
+#include "trace.h"
 
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -363,6 +364,7 @@ void vv__rejoin(struct vv_greenlet *g)
 
 	vv__count(rejoins);
 	g->inside = 1;
+	vv__trace(VV__TRACE_STOP, g->id, 0, c->tid, NULL);
 	if (g->hog && vv__now() - g->stretch_start < SHORT_STRETCH_NS)
 		g->hog = false;
 	c->post = g;
@@ -392,6 +394,7 @@ void vv__hop(void)
 	g->hopped = true;
 	g->away = true;
 	atomic_fetch_add(&h->away, 1);
+	vv__trace(VV__TRACE_STOP, g->id, 0, h->carrier->tid, VV__TRACE_HOP);
 	g->holds = false;
 	h->hop = g;
 	h->leave_alt_stack = true;

@@ -432,6 +432,7 @@ struct vv__config {
 	int report_fd; /* where reports go: 2 */
 	int64_t stall_ns; /* report one that cannot be handed over after so long; 0: never */
 	int dump_signal;  /* 0: none */
+	const char *trace;   /* file; null: none */
 	const char *metrics; /* file or unix:file; null: none */
 	char directory[PATH_MAX]; /* of the library; the command is there or in ../bin */
 };
@@ -446,8 +447,9 @@ struct vv__stats {
 extern struct vv__stats vv__stats;
 #define vv__count(name) atomic_fetch_add_explicit(&vv__stats.name, 1, memory_order_relaxed)
 
-/* Have the vervet command, with these words and our process id, write to where reports go. Async-signal-safe. */
-bool vv__report_by_command(const char *const *words);
+/* Have the vervet command, with these words and our process id, write to where reports go. Async-signal-safe. Returns the
+ * command's process id (it is nobody's child here), or 0. */
+long vv__report_by_command(const char *const *words);
 void vv__report_signal(int signal);
 
 /* printf-like (only %s %d %u %x %p %ld %lu %c), one raw write to the report descriptor; safe everywhere. */

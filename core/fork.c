@@ -4,6 +4,7 @@
  * not freed: glibc has already reclaimed the stacks.
  */
 #include "hub.h"
+#include "trace.h"
 
 #include <string.h>
 #include <sys/syscall.h>
@@ -36,6 +37,7 @@ void vv__fork_child(void)
 	struct vv_greenlet *g = vv__me();
 
 	vv__locks_forked();
+	vv__trace_forked();
 	if (atomic_exchange(&vv__started, 0))
 		vv__poller_close(&vv__hub);
 	memset(&vv__hub, 0, sizeof vv__hub);

@@ -7,6 +7,7 @@
  * leads to the record. When the greenlet has ended and nobody will ask for it again, both go to the pool.
  */
 #include "hub.h"
+#include "trace.h"
 
 #include <linux/futex.h>
 #include <stdlib.h>
@@ -332,6 +333,7 @@ static void end(struct vv_greenlet *g, void *value, bool unwound)
 		g->native = 0;
 		vv__enter(g);
 	}
+	vv__trace(VV__TRACE_STOP, g->id, 0, g->hub->carrier->tid, VV__TRACE_ENDED);
 	g->hub->ended = g;
 	g->hub->leave_alt_stack = true;
 	vv__context_switch(&g->ctx, &g->hub->ctx);
@@ -545,6 +547,7 @@ static void go(struct vv_greenlet *me, struct vv_greenlet *g)
 	if (g->mask)
 		atomic_store_explicit(&vv__hub.masks_dirty, 1, memory_order_relaxed);
 	list_add(g);
+	vv__trace(VV__TRACE_NEW, g->id, me->id, 0, g->name);
 	atomic_store(&g->state, VV__RUNNABLE);
 	if (me->holds)
 		vv__push(&vv__hub, g);

@@ -6,6 +6,7 @@
  * and not at all while the hub sleeps.
  */
 #include "hub.h"
+#include "trace.h"
 
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -80,6 +81,7 @@ static void hand_over(struct vv__hub *h, struct vv_greenlet *g, int64_t now)
 		atomic_store(&vv__stats.longest_stall_ns, now - seen.since);
 	seen.heat = HEAT;
 	h->carrier = c;
+	vv__trace(VV__TRACE_HANDOVER, g->id, 0, c->tid, NULL);
 	vv__carrier_give(c, VV__JOB_HUB);
 }
 

@@ -93,15 +93,16 @@ static __attribute__((noinline)) void start_command(char *const *argv)
 	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
 }
 
-/* Have `vervet <words> PID` write to where reports go. False if that cannot be. */
-bool vv__report_by_command(const char *const *words)
+/* Have `vervet <words> PID` write to where reports go. Returns its process id, 0 if that cannot be. */
+long vv__report_by_command(const char *const *words)
 {
 	static _Atomic int busy;
 	char *argv[WORDS + 3] = {"vervet"}, pid[24];
 	int n = 1, idle = 0;
+	long command;
 
 	if (!vv__config.directory[0] || adopts_orphans() || !atomic_compare_exchange_strong(&busy, &idle, 1))
-		return false;
+		return 0;
 	put_number(pid, vv__syscall(SYS_getpid));
 	while (n <= WORDS && words[n - 1]) {
 		argv[n] = (char *)words[n - 1];
@@ -109,8 +110,9 @@ bool vv__report_by_command(const char *const *words)
 	}
 	argv[n] = pid;
 	start_command(argv);
+	command = command_pid;
 	atomic_store(&busy, 0);
-	return command_pid != 0;
+	return command;
 }
 
 /* ---- deadlocks among some, while others go on ---- */

@@ -82,6 +82,9 @@ struct stack {
 int unwind_begin(const struct target *t, bool stop_running);
 void unwind(const struct target *t, const struct seen *s, struct stack *out);
 
+/* svg.c: a picture of the JSON that timeline wrote, times in milliseconds from its start. */
+int draw_timeline(const char *json, const char *svg, double from_ms, double to_ms);
+
 /* json.c */
 void json_string(FILE *out, const char *s);
 

@@ -3,6 +3,7 @@
  */
 #include "../core/slice.h"
 #include "../interpose/fanout.h"
+#include "../core/trace.h"
 #include "../interpose/interpose.h"
 
 #define STAT(name) ((unsigned long)atomic_load_explicit(&vv__stats.name, memory_order_relaxed))
@@ -28,6 +29,7 @@ void vv__stats_report(void)
 {
 	long stall_us = atomic_load(&vv__stats.longest_stall_ns) / 1000;
 
+	vv__trace_end();
 	if (!vv__config.stats)
 		return;
 	vv__log("%s[%d]: greenlets %lu (peak %lu), switches %lu, parks %lu, hops %lu, hand-overs %lu, "

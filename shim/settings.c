@@ -185,6 +185,14 @@ static const char *read_metrics(struct vv__settings *s, const char *value, const
 	return NULL;
 }
 
+static const char *read_trace(struct vv__settings *s, const char *value, const char **bad, size_t *len)
+{
+	if (*value != '/')
+		return *value ? "not an absolute name" : "a file name is missing";
+	s->trace = value;
+	return NULL;
+}
+
 static const char *read_stall(struct vv__settings *s, const char *value, const char **bad, size_t *len)
 {
 	int64_t ms = 0;

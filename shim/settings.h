@@ -20,7 +20,7 @@ struct vv__settings {
 	bool quiet;
 	int dump_signal; /* 0: none */
 	int64_t stall_ns;
-	const char *metrics;
+	const char *metrics, *trace;
 	struct vv__fanout_settings fanout;
 };
 

@@ -113,6 +113,7 @@ static const struct {
     {"doctor", doctor_command},
     {"top", top_command},
     {"metrics", metrics_command},
+    {"timeline", timeline_command},
 };
 
 /* The library wants an absolute name, since it may be started anywhere; and cannot say as well as we what is wrong. */
