@@ -30,6 +30,13 @@ static inline void no_signals(struct vv__hub *hub)
 	(void)hub;
 }
 
+static inline void none_pending(struct vv_greenlet *g, uint64_t id, uint64_t set)
+{
+	(void)g;
+	(void)id;
+	(void)set;
+}
+
 static inline bool nobody_signals(void)
 {
 	return false;
@@ -47,6 +54,7 @@ static inline void core_begin(void)
 	    .hub_signals = no_signals,
 	    .greenlet_ends = no_handlers,
 	    .may_be_signalled = nobody_signals,
+	    .save_pending = none_pending,
 	};
 
 	vv__core_init(&hooks);
