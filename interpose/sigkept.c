@@ -19,8 +19,8 @@ enum { POOL = 1024 };
 struct kept {
 	struct kept *next;
 	struct vv_greenlet *g; /* null: nobody's yet */
-	uint64_t id;           /* g->id: records are used again */
-	bool directed;         /* at g: nobody else may have it */
+	uint64_t id;	       /* g->id: records are used again */
+	bool directed;	       /* at g: nobody else may have it */
 	siginfo_t info;
 };
 

@@ -3,8 +3,8 @@
  * program code of g runs (core sees to that at every switch). The calls that change the mask change both. Jumps out of
  * a handler restore a saved mask inside libc: they are announced here first.
  */
-#include "signal.h"
 #include "interpose.h"
+#include "signal.h"
 
 #include <setjmp.h>
 #include <ucontext.h>

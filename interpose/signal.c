@@ -111,7 +111,7 @@ static void keep(struct vv_greenlet *owner, int sig, siginfo_t *info, bool direc
 static bool belongs_here(int sig, const siginfo_t *info)
 {
 	return info->si_code == SI_TKILL || info->si_code == SI_TIMER || sig == SIGPIPE || sig == SIGXFSZ ||
-	    sig == SIGPROF || sig == SIGVTALRM;
+	       sig == SIGPROF || sig == SIGVTALRM;
 }
 
 /*

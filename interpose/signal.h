@@ -17,11 +17,12 @@
 
 enum { VV__SIGNALS = 64, VV__SIGCANCEL = 32, VV__SIGSETXID = 33 };
 
-#define vv__bit(sig) (1ul << ((sig) - 1))
+#define vv__bit(sig) (1ul << ((sig)-1))
 #define VV__LIBC_SIGNALS (vv__bit(VV__SIGCANCEL) | vv__bit(VV__SIGSETXID))
 /* Raised by the instruction that runs; never kept, never held back. */
-#define VV__FAULTS                                                                                                    \
-	(vv__bit(SIGSEGV) | vv__bit(SIGBUS) | vv__bit(SIGFPE) | vv__bit(SIGILL) | vv__bit(SIGTRAP) | vv__bit(SIGSYS))
+#define VV__FAULTS                                                                                           \
+	(vv__bit(SIGSEGV) | vv__bit(SIGBUS) | vv__bit(SIGFPE) | vv__bit(SIGILL) | vv__bit(SIGTRAP) |         \
+	    vv__bit(SIGSYS))
 
 /* si_code of a look: never seen by the program. */
 enum { VV__SI_LOOK = -0x5650 };

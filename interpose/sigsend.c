@@ -51,7 +51,8 @@ int vv__signal_greenlet(struct vv_greenlet *g, int sig, const siginfo_t *info)
 	vv__install_cancel_handler();
 	if (vv__keep(sig, info, g, true) < 0)
 		return EAGAIN;
-	atomic_thread_fence(memory_order_seq_cst); /* against sigsuspend, which opens its mask and then looks */
+	atomic_thread_fence(
+	    memory_order_seq_cst); /* against sigsuspend, which opens its mask and then looks */
 	if (!(g->mask & vv__bit(sig)))
 		vv__prod(g);
 	else if (vv__awaits(g, sig)) /* in sigwait: this ends its call */

@@ -107,8 +107,8 @@ VV_EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct ti
 		return vv__errno_return(-EINVAL);
 	if (timeout)
 		deadline = timeout->tv_sec > INT64_MAX / 2000000000
-		               ? VV__FOREVER
-		               : vv__deadline_in(timeout->tv_sec * 1000000000ll + timeout->tv_nsec);
+			       ? VV__FOREVER
+			       : vv__deadline_in(timeout->tv_sec * 1000000000ll + timeout->tv_nsec);
 	r = wait_for(g, vv__of_sigset(set), &got, deadline);
 	if (r > 0 && info) {
 		*info = got;
