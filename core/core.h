@@ -447,6 +447,12 @@ struct vv__stats {
 extern struct vv__stats vv__stats;
 #define vv__count(name) atomic_fetch_add_explicit(&vv__stats.name, 1, memory_order_relaxed)
 
+/* A place where greenlets slept in a system call when the hub was taken from them. The i-th, or null. */
+struct vv__unhooked {
+	uint64_t pc, count;
+};
+const struct vv__unhooked *vv__unhooked(int i);
+
 /* Have the vervet command, with these words and our process id, write to where reports go. Async-signal-safe. Returns the
  * command's process id (it is nobody's child here), or 0. */
 long vv__report_by_command(const char *const *words);

@@ -135,6 +135,9 @@ void vv__report_metrics(void);
 bool vv__report_deadlocks(void);
 void vv__report_stall(struct vv_greenlet *g, int64_t ns);
 
+/* unhooked.c */
+void vv__note_unhooked(int tid);
+
 /* stack.c */
 void *vv__stack_get(size_t size, size_t guard);
 void vv__stack_put(void *stack, size_t size, size_t guard);

@@ -77,6 +77,8 @@ static void hand_over(struct vv__hub *h, struct vv_greenlet *g, int64_t now)
 	g->stretch_start = seen.since;
 	atomic_fetch_add(&h->away, 1);
 	vv__count(handovers);
+	if (vv__config.stats && g->carrier)
+		vv__note_unhooked(g->carrier->tid);
 	if (now - seen.since > atomic_load(&vv__stats.longest_stall_ns))
 		atomic_store(&vv__stats.longest_stall_ns, now - seen.since);
 	seen.heat = HEAT;

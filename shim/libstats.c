@@ -25,6 +25,21 @@ static void report_fanout(void)
 	    (unsigned long)atomic_load(&vv__slice_stats.largest));
 }
 
+static void report_unhooked(void)
+{
+	const struct vv__unhooked *u;
+
+	for (int i = 0; (u = vv__unhooked(i)); i++) {
+		Dl_info info = {.dli_fname = "?"};
+		const char *base;
+
+		dladdr((void *)u->pc, &info);
+		base = strrchr(info.dli_fname, '/');
+		vv__log("handed over while blocked in %s (%s): %lu times", info.dli_sname ? info.dli_sname : "?",
+		    base ? base + 1 : info.dli_fname, u->count);
+	}
+}
+
 void vv__stats_report(void)
 {
 	long stall_us = atomic_load(&vv__stats.longest_stall_ns) / 1000;
@@ -37,6 +52,7 @@ void vv__stats_report(void)
 		"%lu, shells %lu (recycled %lu), longest stall %ld us",
 	    program_invocation_short_name, getpid(), STAT(created), STAT(peak), STAT(switches), STAT(parks),
 	    STAT(hops), STAT(handovers), carriers(), STAT(shells), STAT(recycled), stall_us);
+	report_unhooked();
 	report_fanout();
 }
 

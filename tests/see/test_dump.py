@@ -1,9 +1,11 @@
 """vervet dump."""
 
+import http.client
 import os
 import re
 import socket
 import subprocess
+import threading
 import time
 
 from see import PYTHON, case, dump, dump_until, program, running, vervet
@@ -108,3 +110,55 @@ def a_program_without_threads_is_shown():
         seen = dump_until(p.pid, lambda s: len(s["greenlets"]) == 1)
         assert seen["hub"].startswith("no hub"), seen
         assert "nanosleep" in seen["greenlets"][0]["text"], seen
+
+
+SERVER = """
+import http.server, sys
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 500
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        body = self.path.encode() * 100
+        self.send_response(200); self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
+    def log_message(self, *a): pass
+s = Server(("127.0.0.1", 0), Handler)
+print(s.server_port, flush=True)
+s.serve_forever()
+"""
+
+
+@case
+def a_server_with_200_connections_goes_on_unharmed():
+    with running([PYTHON, "-c", SERVER]) as p:
+        port = int(p.stdout.readline())
+        idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(200)]
+        busy = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        bad, stop = [], threading.Event()
+
+        def client():
+            while not stop.is_set():
+                busy.request("GET", "/abc")
+                if busy.getresponse().read() != b"/abc" * 100:
+                    bad.append(1)
+
+        thread = threading.Thread(target=client)
+        thread.start()
+        seen = dump_until(p.pid, lambda s: sum(bool(re.search(r"recv from tcp 127", g["text"])) for g in s["greenlets"]) >= 200)
+        start = time.monotonic()
+        for _ in range(5):
+            seen = dump(p.pid)
+        took = (time.monotonic() - start) / 5
+        stop.set()
+        thread.join()
+        ports = {s.getsockname()[1] for s in idle}
+        parked = [g for g in seen["greenlets"] if (m := re.search(r"<- 127\.0\.0\.1:(\d+) ", g["text"])) and int(m[1]) in ports]
+        assert len(parked) == 200 and not bad and p.poll() is None, (len(parked), bad)
+        assert all(any("_PyEval_EvalFrameDefault" in f for f in g["frames"]) for g in parked), parked[0]
+        assert took < 3, took
+        for s in idle:
+            s.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        for s in idle:
+            text = b"".join(iter(lambda: s.recv(65536), b""))
+            assert text.endswith(b"/x" * 100), text
+            s.close()

@@ -104,3 +104,16 @@ def without_the_command_the_line_is_still_there():
         child.kill()
         err = child.communicate()[1]
         assert err.startswith(b"vervet: deadlock: greenlet 2") and err.count(b"\n") == 1, err
+
+
+@case
+def calls_that_nobody_hooked_are_listed():
+    binary = program("unhooked")
+    subprocess.run(["gcc", "-g", "-O1", "-rdynamic", "-pthread", ROOT + "/tests/see/programs/unhooked.c", "-o", binary], check=True)
+    done = subprocess.run([VERVET, "--stats", binary], capture_output=True, text=True, timeout=30, env=environment())
+    assert done.stdout == "done\n", done
+    found = re.search(r"handed over while blocked in own_read \(unhooked\): (\d+) times", done.stderr)
+    assert found and 1 <= int(found[1]) <= 20, done.stderr
+    done = subprocess.run([VERVET, "--stats", program("many"), "10"], capture_output=True, text=True, timeout=30,
+                          stdin=subprocess.DEVNULL, env=environment())
+    assert "handed over while" not in done.stderr, done.stderr
