@@ -31,6 +31,7 @@ static struct {
 
 static struct vv__slab slices = {.size = sizeof(struct vv__slice)};
 struct vv__slice_stats vv__slice_stats;
+void (*vv__slice_ran)(struct vv_greenlet *g);
 
 /* ---- buffers: small ones in classes of powers of two, larger ones by themselves ---- */
 
@@ -179,6 +180,8 @@ bool vv__slice_install(struct vv_greenlet *g)
 	}
 	if (common.occupant == g)
 		return true;
+	if (common.occupant && vv__slice_ran)
+		vv__slice_ran(common.occupant);
 	if (common.occupant && !save(common.occupant))
 		vv__die("out of memory for a connection's stack");
 	load(g);
@@ -208,6 +211,8 @@ void vv__slice_after(struct vv_greenlet *g)
 	uint8_t job = g->slice->job;
 
 	g->slice->job = 0;
+	if (vv__slice_ran)
+		vv__slice_ran(g);
 	if (job == FORK)
 		fork_now(g);
 	else

@@ -23,6 +23,9 @@ struct vv__slice_stats {
 };
 extern struct vv__slice_stats vv__slice_stats;
 
+/* Called in the hub when g has run and another slice is to run, if set. */
+extern void (*vv__slice_ran)(struct vv_greenlet *g);
+
 /* Thread-local memory of main's that every slice has for itself. Before vv__slice_start. */
 void vv__slice_range(void *at, size_t size);
 /* g, the main greenlet, becomes the first slice; its frames end at base. The hub is started. 0 or a negative errno. */

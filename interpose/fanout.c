@@ -24,6 +24,7 @@ struct branch {
 	bool active;	 /* serves a connection */
 	int fd;		 /* that, as it was accepted */
 	uint64_t cookie; /* of that socket */
+	uint32_t serial; /* for fancheck.c */
 	int listener;	 /* pending: accepted for it already, accept is to return fd */
 	bool pending;
 	socklen_t len;
@@ -90,6 +91,13 @@ static int note_module(struct dl_phdr_info *info, size_t size, void *unused)
 	return 0;
 }
 
+static void slice_ran(struct vv_greenlet *g)
+{
+	struct branch *b = branch_of(g);
+
+	vv__fancheck_compare(b->active ? b->serial : 0);
+}
+
 static bool start_slices(struct vv_greenlet *g)
 {
 	if (!fan.base || !vv__slice_on_stack(fan.base)) {
@@ -102,6 +110,10 @@ static bool start_slices(struct vv_greenlet *g)
 	if (vv__slice_start(g, fan.base) < 0) {
 		give_up("out of memory");
 		return false;
+	}
+	if (vv__fanout.check) {
+		vv__fancheck_start();
+		vv__slice_ran = slice_ran;
 	}
 	return true;
 }
@@ -160,6 +172,10 @@ static bool still_open(const struct branch *b)
 
 static void landed(struct branch *b)
 {
+	if (vv__fanout.check) {
+		vv__fancheck_compare(b->serial);
+		vv__fancheck_flies(b->serial, false);
+	}
 	b->active = false;
 	atomic_fetch_sub(&fan.in_flight, 1);
 	vv__wake(&fan.in_flight, INT32_MAX);
@@ -171,6 +187,7 @@ static void end_slice(struct vv_greenlet *g, struct branch *b)
 	vv__signals_end(g);
 	if (b->active)
 		landed(b);
+	g->slice->data = NULL;
 	if (b != &trunk_branch)
 		vv__slab_put(&branches, b);
 	vv__slice_end();
@@ -262,6 +279,8 @@ static void begin(struct branch *b, int fd)
 	b->active = true;
 	b->fd = fd;
 	b->cookie = cookie_of(fd);
+	if (vv__fanout.check)
+		vv__fancheck_flies(b->serial = (uint32_t)vv__fanout_stats.connections, true);
 }
 
 static int branch_slice(int fd)
@@ -469,6 +488,7 @@ static bool branch_at(int fd)
 	next.active = b->active;
 	next.fd = (int)r;
 	next.cookie = b->cookie;
+	next.serial = b->serial;
 	*b = next;
 	vv__fdinfo_forget((int)r);
 	return true;

@@ -16,6 +16,7 @@ enum vv__fanout_mode { VV__FANOUT_OFF, VV__FANOUT_GREENLET, VV__FANOUT_FORK, VV_
 
 struct vv__fanout_settings {
 	enum vv__fanout_mode mode;
+	bool check;	  /* greenlet, and fancheck.c looks on */
 	unsigned workers; /* prefork */
 	unsigned max;	  /* connections in flight */
 	int64_t drain_ns; /* how long exit waits for the other connections */
@@ -53,6 +54,13 @@ struct vv__fanout_stats {
 	uint64_t connections, peak;
 };
 extern struct vv__fanout_stats vv__fanout_stats;
+
+/* ---- fancheck.c ---- */
+
+void vv__fancheck_start(void);
+/* Static memory that has changed was written by connection `serial` (0: by none). */
+void vv__fancheck_compare(uint32_t serial);
+void vv__fancheck_flies(uint32_t serial, bool flies);
 
 /* ---- fanout_fork.c: branches that are processes ---- */
 

@@ -90,6 +90,9 @@ static const char *read_fan_out(struct vv__settings *s, const char *value, const
 
 	if (!strcmp(value, "1") || !strcmp(value, "greenlet")) {
 		s->fanout.mode = VV__FANOUT_GREENLET;
+	} else if (!strcmp(value, "check")) {
+		s->fanout.mode = VV__FANOUT_GREENLET;
+		s->fanout.check = true;
 	} else if (!strcmp(value, "fork")) {
 		s->fanout.mode = VV__FANOUT_FORK;
 	} else if (!strcmp(value, "0")) {
@@ -101,7 +104,7 @@ static const char *read_fan_out(struct vv__settings *s, const char *value, const
 		s->fanout.mode = VV__FANOUT_PREFORK;
 		s->fanout.workers = (unsigned)n;
 	} else {
-		return "neither greenlet, fork nor prefork:N";
+		return "neither greenlet, fork, prefork:N nor check";
 	}
 	return NULL;
 }
@@ -168,7 +171,8 @@ static const char *read_dump_signal(struct vv__settings *s, const char *value, c
 		if (!strcmp(signals[i].name, name))
 			n = signals[i].number;
 	for (const char *p = value; !n && *p >= '0' && *p <= '9' && p < value + 2; p++)
-		n = p[1] ? (p[0] - '0') * 10 + (p[1] >= '0' && p[1] <= '9' && !p[2] ? p[1] - '0' : -1000) : *p - '0';
+		n = p[1] ? (p[0] - '0') * 10 + (p[1] >= '0' && p[1] <= '9' && !p[2] ? p[1] - '0' : -1000)
+			 : *p - '0';
 	if (n <= 0 || n > 64 || n == SIGKILL || n == SIGSTOP || n == 32 || n == 33)
 		return "not a signal that can be handled";
 	s->dump_signal = n;
@@ -216,7 +220,8 @@ void vv__settings_default(struct vv__settings *s)
 {
 	*s = (struct vv__settings){.families = ALL_FAMILIES,
 	    .follow = true,
-	    .handover_ns = 1000000, .stall_ns = 1000000000,
+	    .handover_ns = 1000000,
+	    .stall_ns = 1000000000,
 	    .fanout = {.max = 1000, .drain_ns = 5000000000}};
 }
 
