@@ -208,12 +208,11 @@ void vv__shell_publish(struct vv_greenlet *g)
 {
 	static int scratch;
 	uint64_t every = ~0ul;
-	int tid = vv__syscall(SYS_gettid);
 
 	vv__self = g;
 	g->thread = pthread_self();
 	if (!tid_offset)
-		find_tid(g->thread, tid);
+		find_tid(g->thread, vv__syscall(SYS_gettid));
 	g->ctx.tp = vv__thread_pointer();
 	find_cancel_word(g);
 	vv__syscall(SYS_set_tid_address, &scratch);

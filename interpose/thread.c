@@ -213,7 +213,7 @@ VV_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void
 	r = vv__place_check(attr);
 	if (r)
 		return r;
-	if (atomic_load(&vv__live) <= 1 && !g->native)
+	if (g->mask && atomic_load(&vv__live) <= 1 && !g->native)
 		vv__keep_pending(g);
 	r = vv__spawn(&g, attr, fn, arg, detach == PTHREAD_CREATE_DETACHED ? VV__DETACHED : VV__JOINABLE);
 	if (r == ENOENT) /* no libev: said once at the start, threads stay kernel threads */
