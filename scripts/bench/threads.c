@@ -1,6 +1,6 @@
 /*
  * What threads cost, with pthread calls only: what the benchmarks run plain and under Vervet.
- * Usage: threads create | grow | pingpong | yield | mutex | memory | million
+ * Usage: threads create | grow | herd | pingpong | yield | mutex | memory | million
  * Prints nanoseconds of CPU (memory, million: KiB) per operation; its peers (threads_*) do the same with their own means.
  */
 #include <pthread.h>
@@ -119,8 +119,8 @@ static void *guest(void *arg)
 	return arg;
 }
 
-/* CPU until all of them live. */
-static void grow(void)
+/* CPU until all of them live; with joined until all have been joined. */
+static void grow(int joined)
 {
 	static pthread_t t[GROWN];
 	double begun = cpu_ns();
@@ -129,13 +129,16 @@ static void grow(void)
 	for (int i = 0; i < GROWN; i++)
 		t[i] = start(guest, NULL);
 	await_all();
-	printf("%.1f\n", (cpu_ns() - begun) / GROWN);
+	if (!joined)
+		printf("%.1f\n", (cpu_ns() - begun) / GROWN);
 	pthread_mutex_lock(&mutex);
 	open_gate = 1;
 	pthread_cond_broadcast(&gate);
 	pthread_mutex_unlock(&mutex);
 	for (int i = 0; i < GROWN; i++)
 		pthread_join(t[i], NULL);
+	if (joined)
+		printf("%.1f\n", (cpu_ns() - begun) / GROWN);
 }
 
 static void *reader(void *fd)
@@ -199,7 +202,9 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "create"))
 		each(create, 2000);
 	else if (!strcmp(what, "grow"))
-		grow();
+		grow(0);
+	else if (!strcmp(what, "herd"))
+		grow(1);
 	else if (!strcmp(what, "pingpong"))
 		each(pingpong, 2000);
 	else if (!strcmp(what, "yield"))
