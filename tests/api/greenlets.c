@@ -112,7 +112,7 @@ static void may_kill_itself(void)
 
 static void late_ones_come_in_time(void)
 {
-	struct vv_greenlet *gs[] = {vv_spawn_later(VV_MS(30), note, "late"), vv_spawn_later(VV_MS(10), note, "early"),
+	struct vv_greenlet *gs[] = {vv_spawn_later(VV_MS(900), note, "late"), vv_spawn_later(VV_MS(10), note, "early"),
 	    vv_spawn(note, "now")};
 	struct vv_greenlet *ready[3];
 
