@@ -77,8 +77,7 @@ void vv__note_alt_stack(struct vv_greenlet *g, const stack_t *stack)
 
 void vv__give_alt_stack(struct vv__carrier *c, struct vv_greenlet *g)
 {
-	static const stack_t none;
-	const stack_t *want = g ? &g->alt_stack : &none, disable = {.ss_flags = SS_DISABLE};
+	const stack_t *want = g && g->alt_stack.ss_size ? &g->alt_stack : &c->spare_stack, disable = {.ss_flags = SS_DISABLE};
 
 	if (want->ss_sp == c->alt_stack.ss_sp && want->ss_size == c->alt_stack.ss_size)
 		return;
@@ -256,7 +255,11 @@ static void *carrier_main(void *carrier)
 	c->idle.tp = vv__thread_pointer();
 	c->tid = vv__syscall(SYS_gettid);
 	open_stat(c);
+	if (vv__unlikely(vv__config.overflow))
+		vv__overflow_carrier(c);
 	idle(c);
+	if (vv__unlikely(c->spare_stack.ss_size))
+		vv__overflow_carrier_ends(c);
 	vv__fd_disown(&c->stat);
 	vv__slab_put(&carriers, c);
 	atomic_fetch_sub(&vv__stats.carriers, 1);

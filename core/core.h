@@ -318,6 +318,7 @@ struct vv__hooks {
 	int (*key_create)(pthread_key_t *, void (*)(void *));
 	int (*setspecific)(pthread_key_t, const void *);
 	void (*pthread_exit)(void *);
+	int (*sigaction)(int, const struct sigaction *, struct sigaction *);
 	void (*run_handlers)(struct vv_greenlet *);  /* run kept signal handlers (program code) */
 	bool (*deliverable)(struct vv_greenlet *);   /* has g a kept signal that it does not block? */
 	/* this kernel thread is about to unblock signals of set: those that wait there are the greenlet's */
@@ -432,6 +433,7 @@ struct vv__config {
 	int report_fd; /* where reports go: 2 */
 	int64_t stall_ns; /* report one that cannot be handed over after so long; 0: never */
 	int dump_signal;  /* 0: none */
+	bool overflow;	  /* say which greenlet's stack was exhausted */
 	const char *trace;   /* file; null: none */
 	const char *metrics; /* file or unix:file; null: none */
 	char directory[PATH_MAX]; /* of the library; the command is there or in ../bin */

@@ -543,6 +543,8 @@ static int start(struct vv__hub *h, struct vv_greenlet *g)
 		r = vv__monitor_start();
 	if (r == 0)
 		atomic_store(&vv__started, 1);
+	if (r == 0 && vv__config.overflow)
+		vv__overflow_start();
 	if (r == 0 && vv__config.trace)
 		vv__trace_start();
 	if (r == 0 && vv__config.metrics)

@@ -26,6 +26,7 @@ struct vv__carrier {
 	uint64_t owner_id;
 	bool spoiled;	    /* has attributes that its greenlet gave it: not to be used again */
 	stack_t alt_stack; /* and the alternate signal stack; size 0: none */
+	stack_t spare_stack; /* for overflow.c, where a greenlet has none; size 0: not wanted */
 };
 
 #define VV__JOB_HUB ((void *)1)
@@ -134,6 +135,11 @@ void vv__report_blocked(void);
 void vv__report_metrics(void);
 bool vv__report_deadlocks(void);
 void vv__report_stall(struct vv_greenlet *g, int64_t ns);
+
+/* overflow.c */
+void vv__overflow_start(void);
+void vv__overflow_carrier(struct vv__carrier *c);
+void vv__overflow_carrier_ends(struct vv__carrier *c);
 
 /* unhooked.c */
 void vv__note_unhooked(int tid);

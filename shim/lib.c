@@ -85,6 +85,7 @@ void vv__shim_start(void)
 	hooks.key_create = REAL(pthread_key_create);
 	hooks.setspecific = pthread_setspecific;
 	hooks.pthread_exit = REAL(pthread_exit);
+	hooks.sigaction = REAL(sigaction);
 	vv__core_init(&hooks);
 	find_directory();
 	handle_dump_signal();

@@ -81,6 +81,7 @@ static void apply(const struct vv__settings *s)
 	vv__config.dump_signal = s->dump_signal;
 	vv__config.stall_ns = s->stall_ns;
 	vv__config.metrics = s->metrics;
+	vv__config.overflow = s->overflow;
 	vv__config.trace = s->trace;
 	vv__fanout = s->fanout;
 }

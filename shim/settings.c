@@ -197,6 +197,11 @@ static const char *read_trace(struct vv__settings *s, const char *value, const c
 	return NULL;
 }
 
+static const char *read_overflow(struct vv__settings *s, const char *value, const char **bad, size_t *len)
+{
+	return read_switch(&s->overflow, value);
+}
+
 static const char *read_stall(struct vv__settings *s, const char *value, const char **bad, size_t *len)
 {
 	int64_t ms = 0;

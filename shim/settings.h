@@ -17,7 +17,7 @@ struct vv__settings {
 	int64_t handover_ns;
 	bool stats;
 	const char *report; /* null: standard error */
-	bool quiet;
+	bool quiet, overflow;
 	int dump_signal; /* 0: none */
 	int64_t stall_ns;
 	const char *metrics, *trace;

@@ -117,3 +117,12 @@ def calls_that_nobody_hooked_are_listed():
     done = subprocess.run([VERVET, "--stats", program("many"), "10"], capture_output=True, text=True, timeout=30,
                           stdin=subprocess.DEVNULL, env=environment())
     assert "handed over while" not in done.stderr, done.stderr
+
+
+@case
+def an_exhausted_stack_is_named():
+    for options, words, says in ((["--overflow"], [], 1), (["--overflow"], ["wild"], 0), ([], [], 0)):
+        done = subprocess.run([VERVET, *options, program("overflow"), *words], capture_output=True, text=True, timeout=60, env=environment())
+        assert done.returncode == -signal.SIGSEGV, done
+        assert done.stderr.count("stack exhausted: greenlet 2 digger has used its") == says, done.stderr
+        assert ("recurse (overflow, overflow.c:" in done.stderr) == bool(says), done.stderr
