@@ -399,7 +399,8 @@ static void *caller(void *arg)
 	return (void *)(long)(r < 0 ? error : r > 1 ? -r : 0);
 }
 
-/* Signal the caller until it returns, but if the call is to be restarted see that it is not ended by three. */
+/* Signal the caller until it returns, but if the call is to be restarted see that it is not ended by three. On a busy
+ * machine a signal may take its time: the next is sent when it has been handled. */
 static void try_row(const struct row *row, bool restart)
 {
 	int before = handled;
@@ -410,8 +411,12 @@ static void try_row(const struct row *row, bool restart)
 	pthread_t t = start(caller, NULL);
 	for (int i = 0; !returned && i < 3; i++) {
 		sleep_ms(15);
+		int sent = handled;
+
 		if (!returned)
 			pthread_kill(t, SIGUSR1);
+		for (int k = 0; !returned && handled == sent && k < 1000; k++)
+			sleep_ms(5);
 		sleep_ms(5);
 	}
 	bool by_signal = returned;
