@@ -56,6 +56,7 @@ def trace(argv, status=0, **options):
 
 @case
 def every_kind_of_event_keeps_its_promises():
+    handed_over = 0
     for i in range(5):
         out, t, said, svg = trace([program("mixed")])
         assert out == "done\n" and said == ""
@@ -65,8 +66,9 @@ def every_kind_of_event_keeps_its_promises():
         names = {s[3] for (pid, tid), slices in tracks.items() if pid == 2 for s in slices if s[2] == "parked"}
         assert {"read", "mutex", "sleep", "thread"} <= names, names
         assert len([p for p in tracks if p[0] == 2]) == 9, tracks.keys()
-        assert any(e["ph"] == "i" and e["name"] == "handed over" for e in t["traceEvents"]), "no hand-over"
+        handed_over += any(e["ph"] == "i" and e["name"] == "handed over" for e in t["traceEvents"])
         assert t["otherData"]["lost"] == 0
+    assert handed_over, "no hand-over in any run, though a thread computes for 100 ms beside others"
 
 
 @case
