@@ -1,6 +1,6 @@
-"""Daemons that fork for every connection: git daemon and rsync, with their clients.
+"""Daemons that fork for every connection, git daemon and rsync, with their clients; sftp-server through pipes.
 
-vervet-needs: git rsync
+vervet-needs: git rsync openssh-client openssh-sftp-server
 """
 
 import concurrent.futures
@@ -8,7 +8,7 @@ import hashlib
 import os
 import signal
 
-from real import Server, case, free_port, needs, run
+from real import Server, case, free_port, needs, one_of, run
 
 GIT = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1", "GIT_PAGER": "cat"}
 for role in ("AUTHOR", "COMMITTER"):
@@ -112,4 +112,32 @@ def rsync_daemon_and_clients():
             assert listing(f"{patched}-local") == listing("served")
             missing = run(["rsync", "-a", f"{url}/no-such/", "none/"], patched=patched)
             answers.append((delta, missing, s.stop(signal.SIGTERM)))
+    assert answers[0] == answers[1], answers
+
+
+@case
+def sftp_through_pipes():
+    """Client and server, both plain or both patched."""
+    needs("sftp")
+    server = one_of("/usr/lib/openssh/sftp-server")
+    write_tree("tree", 40)
+    with open("big", "wb") as f:
+        f.write(b"".join(hashlib.sha256(b"%d" % n).digest() for n in range(150000)))
+    answers = []
+    for patched in (False, True):
+        os.mkdir(f"{patched}")
+        with open("batch", "w") as f:
+            f.write(f"cd {os.getcwd()}/{patched}\nput big up\nget up {patched}/back\nmkdir n\nput -r tree n\nls n/tree\n"
+                    f"rename up up2\nchmod 600 up2\nln -s up2 link\nget -r n/tree {patched}/back-tree\nrm n/tree/f3\n"
+                    "-rm n/none\nbye\n")
+        result = run(["sftp", "-b", "batch", "-D", server], patched=patched)
+        assert result[0] == 0, result
+        with open("big", "rb") as big, open(f"{patched}/back", "rb") as back, open(f"{patched}/up2", "rb") as up:
+            assert big.read() == back.read() == up.read()
+        names = [[entry[0], entry[1], entry[3]] for entry in listing("tree")]
+        assert [[entry[0], entry[1], entry[3]] for entry in listing(f"{patched}/back-tree")] == names
+        assert os.readlink(f"{patched}/link") == "up2" and os.stat(f"{patched}/up2").st_mode & 0o777 == 0o600
+        assert not os.path.exists(f"{patched}/n/tree/f3")
+        answers.append([part.replace(b"%s" % str(patched).encode(), b"") if isinstance(part, bytes) else part
+                        for part in result])
     assert answers[0] == answers[1], answers
