@@ -117,6 +117,8 @@ def head():
 def row(what, unit, results, target=""):
     """One line of the table; target: the greatest ratio, or text."""
     plain = results.get("plain")
+    if "vervet" not in results:
+        return note(f"{what}: no result")
 
     def ratios(name):
         return sorted(x / p for x, p in zip(results[name], plain))

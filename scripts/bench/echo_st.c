@@ -22,7 +22,7 @@ int main(void)
 	int fd = listen_somewhere();
 	st_netfd_t listener, c;
 
-	st_set_eventsys(ST_EVENTSYS_ALT);
+	st_set_eventsys(ST_EVENTSYS_ALT); /* epoll, where it was built with that */
 	if (st_init() || !(listener = st_netfd_open_socket(fd)))
 		return 1;
 	while ((c = st_accept(listener, NULL, NULL, ST_UTIME_NO_TIMEOUT))) {

@@ -121,7 +121,7 @@ int main(int argc, char **argv)
 	const char *what = argc > 1 ? argv[1] : "";
 
 	all_descriptors();
-	st_set_eventsys(ST_EVENTSYS_ALT);
+	st_set_eventsys(ST_EVENTSYS_ALT); /* epoll, where it was built with that */
 	st_init();
 	turns[0] = st_cond_new();
 	turns[1] = st_cond_new();
