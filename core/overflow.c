@@ -25,7 +25,8 @@ static uintptr_t stack_pointer(const ucontext_t *u)
 static void report(struct vv_greenlet *g)
 {
 	char which[48] = "--greenlet=", digits[24];
-	const char *const words[] = {"dump", "--running", which, "--report=the one whose stack is exhausted", NULL};
+	const char *const words[] = {
+	    "dump", "--running", which, "--report=the one whose stack is exhausted", NULL};
 	const struct timespec wait = {0, 10000000};
 	size_t d = sizeof digits;
 	long pid;
@@ -33,8 +34,8 @@ static void report(struct vv_greenlet *g)
 	for (uint64_t id = g->id; id; id /= 10)
 		digits[--d] = (char)('0' + id % 10);
 	memcpy(which + strlen(which), digits + d, sizeof digits - d);
-	vv__log("stack exhausted: greenlet %lu%s%s has used its %lu KiB", g->id, g->name[0] ? " " : "", g->name,
-	    g->stack_size >> 10);
+	vv__log("stack exhausted: greenlet %lu%s%s has used its %lu KiB", g->id, g->name[0] ? " " : "",
+	    g->name, g->stack_size >> 10);
 	pid = vv__report_by_command(words);
 	for (int i = 0; pid && i < PATIENCE && vv__syscall(SYS_kill, pid, 0) == 0; i++)
 		vv__syscall(SYS_nanosleep, &wait, NULL); /* it looks at us */
@@ -77,7 +78,8 @@ void vv__overflow_start(void)
 
 	if (!vv__hooks.sigaction || vv__hooks.sigaction(SIGSEGV, NULL, &now) || now.sa_handler != SIG_DFL)
 		return;
-	if (vv__self && vv__self->carrier && vv__self->carrier == vv__hub.carrier && !vv__self->alt_stack.ss_size)
+	if (vv__self && vv__self->carrier && vv__self->carrier == vv__hub.carrier &&
+	    !vv__self->alt_stack.ss_size)
 		vv__overflow_carrier(vv__self->carrier);
 	atomic_store(&vv__alt_stacks, 1);
 	vv__hooks.sigaction(SIGSEGV, &ours, NULL);

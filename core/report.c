@@ -125,7 +125,8 @@ static bool peek(const void *at, void *to, size_t n)
 		size_t n;
 	} local = {to, n}, remote = {at, n};
 
-	return vv__syscall(SYS_process_vm_readv, vv__syscall(SYS_getpid), &local, 1, &remote, 1, 0) == (long)n;
+	return vv__syscall(SYS_process_vm_readv, vv__syscall(SYS_getpid), &local, 1, &remote, 1, 0) ==
+	       (long)n;
 }
 
 /* The greenlet that holds the mutex for which g waits, or null. */
@@ -229,8 +230,8 @@ void vv__report_stall(struct vv_greenlet *g, int64_t ns)
 	if (vv__config.quiet)
 		return;
 	put_number(which + strlen(which), (long)g->id);
-	vv__log("stalled: greenlet %lu%s%s has kept the hub for %ld ms", g->id, g->name[0] ? " " : "", g->name,
-	    (long)(ns / 1000000));
+	vv__log("stalled: greenlet %lu%s%s has kept the hub for %ld ms", g->id, g->name[0] ? " " : "",
+	    g->name, (long)(ns / 1000000));
 	vv__report_by_command(words);
 }
 
@@ -260,5 +261,6 @@ void vv__report_signal(int signal)
 	static const char *const words[] = {"dump", "--report=asked for by a signal", NULL};
 
 	if (!vv__report_by_command(words))
-		vv__log("no dump: the vervet command is not beside the library, or another dump has not begun yet");
+		vv__log("no dump: the vervet command is not beside the library, or another dump has not "
+			"begun yet");
 }

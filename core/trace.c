@@ -20,7 +20,8 @@ static char json[PATH_MAX], file[PATH_MAX]; /* file: of the ring */
 void vv__trace_event(enum vv__trace_kind kind, uint64_t id, uint64_t other, int tid, const char *what)
 {
 	uint64_t n = atomic_fetch_add_explicit(&ring->next, 1, memory_order_relaxed);
-	struct vv__trace_event *e = (struct vv__trace_event *)((char *)ring + VV__TRACE_HEADER) + (n & (EVENTS - 1));
+	struct vv__trace_event *e =
+	    (struct vv__trace_event *)((char *)ring + VV__TRACE_HEADER) + (n & (EVENTS - 1));
 
 	e->kind = 0;
 	e->time = vv__now();

@@ -11,14 +11,16 @@
 enum vv__trace_kind {
 	VV__TRACE_NEW = 1, /* id was made by other; what: its name */
 	VV__TRACE_NAME,
-	VV__TRACE_RUN,	/* id runs on kernel thread tid */
+	VV__TRACE_RUN, /* id runs on kernel thread tid */
 	VV__TRACE_STOP, /* id has left kernel thread tid; what it waits for, "" if it is ready, or one of those below */
-	VV__TRACE_WAKE, /* id was made ready by other; 0: by the hub, for an event or a deadline */
+	VV__TRACE_WAKE,	    /* id was made ready by other; 0: by the hub, for an event or a deadline */
 	VV__TRACE_HANDOVER, /* id keeps its kernel thread, the hub goes on on tid */
 };
 
 #define VV__TRACE_HOP "\x01hop"
-#define VV__TRACE_ENDED "\x01" "end"
+#define VV__TRACE_ENDED                                                                                      \
+	"\x01"                                                                                               \
+	"end"
 
 struct vv__trace_event {
 	int64_t time;
@@ -49,10 +51,10 @@ void vv__trace_end(void);
 void vv__trace_forked(void);
 void vv__trace_event(enum vv__trace_kind kind, uint64_t id, uint64_t other, int tid, const char *what);
 
-#define vv__trace(...)                                    \
-	do {                                              \
-		if (vv__unlikely(vv__tracing))            \
-			vv__trace_event(__VA_ARGS__);     \
+#define vv__trace(...)                                                                                       \
+	do {                                                                                                 \
+		if (vv__unlikely(vv__tracing))                                                               \
+			vv__trace_event(__VA_ARGS__);                                                        \
 	} while (0)
 
 #endif

@@ -128,7 +128,8 @@ static void add_all(const char *path)
 static const char *who_imports(const char *name, bool maybe_too)
 {
 	for (size_t i = 0; i < x.n; i++)
-		if (!x.objects[i].is_libc && (maybe_too || !x.objects[i].maybe) && imports(&x.objects[i], name)) {
+		if (!x.objects[i].is_libc && (maybe_too || !x.objects[i].maybe) &&
+		    imports(&x.objects[i], name)) {
 			const char *base = strrchr(x.objects[i].path, '/');
 
 			return base ? base + 1 : x.objects[i].path;
@@ -156,11 +157,13 @@ static void note_unpatched(void)
 		for (size_t k = 0; k < COUNT(patched) && !known; k++)
 			known = !strcmp(patched[k].name, blocking[i].name);
 		if (!known && who_imports(blocking[i].name, false) && n < sizeof(text) - 80)
-			n += (size_t)snprintf(
-			    text + n, sizeof(text) - n, "%s%s (%s)", n ? ", " : "", blocking[i].name, blocking[i].what);
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s (%s)", n ? ", " : "",
+			    blocking[i].name, blocking[i].what);
 	}
 	if (n)
-		note("calls that may block and are not patched keep their kernel thread, the hub is handed over: %s", text);
+		note("calls that may block and are not patched keep their kernel thread, the hub is handed "
+		     "over: %s",
+		    text);
 }
 
 static void note_syscalls(void)
@@ -177,7 +180,9 @@ static void note_syscalls(void)
 			    base ? base + 1 : o->path, o->syscalls);
 	}
 	if (n)
-		note("system calls made past libc are not patched, the hub is handed over where they block: %s", text);
+		note("system calls made past libc are not patched, the hub is handed over where they block: "
+		     "%s",
+		    text);
 }
 
 static void note_bypasses(void)
@@ -191,21 +196,26 @@ static void note_bypasses(void)
 	if ((who = who_imports("io_uring_queue_init", true)))
 		note("%s uses io_uring: its waits are not patched, the hub is handed over", who);
 	if ((who = who_imports("swapcontext", false)))
-		note("%s switches stacks itself (swapcontext): fine, as long as a stack stays with its thread", who);
+		note(
+		    "%s switches stacks itself (swapcontext): fine, as long as a stack stays with its thread",
+		    who);
 }
 
 static void look_for_notes(void)
 {
 	if (x.objects[0].go)
-		note("made by Go: its runtime makes threads by clone and calls the kernel itself, so next to nothing is patched "
+		note("made by Go: its runtime makes threads by clone and calls the kernel itself, so next to "
+		     "nothing is patched "
 		     "and nothing is gained");
 	if (!x.objects[0].go && !makes_threads())
-		note("neither the program nor its libraries make threads: it runs as without vervet, and its children are patched");
+		note("neither the program nor its libraries make threads: it runs as without vervet, and its "
+		     "children are patched");
 	for (size_t i = 0; i < x.missing.n; i++)
 		note("needs %s, which was not found: the loader will refuse it", x.missing.at[i]);
 	for (size_t i = 0; i < x.n; i++)
 		if (strstr(x.objects[i].path, "/libjvm.so") || strstr(x.objects[i].path, "/libjli.so")) {
-			note("a Java virtual machine: its threads become greenlets, its signals and stack checks are its own");
+			note("a Java virtual machine: its threads become greenlets, its signals and stack "
+			     "checks are its own");
 			break;
 		}
 	note_bypasses();
@@ -355,7 +365,8 @@ int doctor_command(int argc, char **argv)
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, "+", all, NULL)) != -1) {
 		if (c == '?')
-			return complain(VV__EXIT_FAILED, "doctor: %s: unknown option, see vervet(1)", argv[optind - 1]);
+			return complain(
+			    VV__EXIT_FAILED, "doctor: %s: unknown option, see vervet(1)", argv[optind - 1]);
 		json = true;
 	}
 	if (optind >= argc)

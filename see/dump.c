@@ -25,7 +25,7 @@ static struct known {
 	struct stack stack;
 	uint64_t id;
 	struct known *next;
-} *known[HASH];
+} * known[HASH];
 
 /* The greenlet that had the same stack before, or 0. */
 static uint64_t seen_before(const struct stack *s, uint64_t id)
@@ -36,7 +36,8 @@ static uint64_t seen_before(const struct stack *s, uint64_t id)
 	for (int i = 0; i < s->n; i++)
 		hash = (hash ^ (uintptr_t)s->frames[i]) * 0x9e3779b97f4a7c15ul;
 	for (k = known[hash % HASH]; k; k = k->next)
-		if (k->stack.n == s->n && !memcmp(k->stack.frames, s->frames, (size_t)s->n * sizeof(*s->frames)))
+		if (k->stack.n == s->n &&
+		    !memcmp(k->stack.frames, s->frames, (size_t)s->n * sizeof(*s->frames)))
 			return k->id;
 	k = malloc(sizeof(*k));
 	if (k) {
@@ -63,7 +64,8 @@ static size_t high_water(const struct target *t, uintptr_t low, uintptr_t top)
 
 	snprintf(path, sizeof(path), "/proc/%d/pagemap", t->pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	for (uintptr_t at = low & ~(uintptr_t)(PAGE - 1); fd >= 0 && at < top && !most; at += (uintptr_t)PAGE * AT_ONCE) {
+	for (uintptr_t at = low & ~(uintptr_t)(PAGE - 1); fd >= 0 && at < top && !most;
+	     at += (uintptr_t)PAGE * AT_ONCE) {
 		ssize_t n = pread(fd, entries, sizeof(entries), (off_t)(at / PAGE * 8));
 
 		for (ssize_t i = 0; i < n / 8 && at + (uintptr_t)i * PAGE < top && !most; i++)
@@ -114,9 +116,11 @@ static void print_greenlet(const struct target *t, const struct seen *s, const s
 	state_text(t, s, state);
 	duration_text(t->now - s->g.made, age);
 	duration_text(s->g.busy_ns, busy);
-	printf("%s: %s\n    age %s, switches %lu, CPU about %s", label, state, age, (unsigned long)s->g.switches, busy);
+	printf("%s: %s\n    age %s, switches %lu, CPU about %s", label, state, age,
+	    (unsigned long)s->g.switches, busy);
 	if (use.size && use.most)
-		printf(", stack %zu KiB now, %zu at most, of %zu", use.now >> 10, use.most >> 10, use.size >> 10);
+		printf(", stack %zu KiB now, %zu at most, of %zu", use.now >> 10, use.most >> 10,
+		    use.size >> 10);
 	else if (use.size)
 		printf(", stack %zu KiB of %zu", use.now >> 10, use.size >> 10);
 	if (use.most && use.most >= use.size - use.size / 8)
@@ -188,7 +192,8 @@ static void print_text(const struct target *t, const struct options *o)
 
 	hub_text(t, hub);
 	count_states(t, states);
-	printf("%s (%d): %zu greenlet%s: %s\n%s; %d kernel threads; switches %lu, parks %lu, hops %lu, hand-overs %lu\n",
+	printf("%s (%d): %zu greenlet%s: %s\n%s; %d kernel threads; switches %lu, parks %lu, hops %lu, "
+	       "hand-overs %lu\n",
 	    t->name, t->pid, t->n, t->n == 1 ? "" : "s", states, hub, t->kernel_threads,
 	    (unsigned long)atomic_load(&((struct target *)t)->stats.switches),
 	    (unsigned long)atomic_load(&((struct target *)t)->stats.parks),
@@ -237,7 +242,8 @@ static void json_greenlet(const struct target *t, const struct seen *s, const st
 		printf("\"kernel_thread\": %d, ", s->tid);
 	printf("\"age_s\": %.6f, \"cpu_s\": %.6f, \"switches\": %lu, ", (double)(t->now - s->g.made) / 1e9,
 	    (double)s->g.busy_ns / 1e9, (unsigned long)s->g.switches);
-	printf("\"stack\": {\"now\": %zu, \"most\": %zu, \"size\": %zu}, \"frames\": [", use.now, use.most, use.size);
+	printf("\"stack\": {\"now\": %zu, \"most\": %zu, \"size\": %zu}, \"frames\": [", use.now, use.most,
+	    use.size);
 	if (!o->no_stacks)
 		unwind(t, s, &stack);
 	for (int i = 0; i < stack.n; i++) {
@@ -273,10 +279,11 @@ enum { JSON = 1, RUNNING, NO_STACKS, ONLY, GREENLET, DEADLOCKS, REPORT };
 
 static int read_options(int argc, char **argv, struct options *o)
 {
-	static const struct option all[] = {{"json", no_argument, NULL, JSON}, {"running", no_argument, NULL, RUNNING},
-	    {"no-stacks", no_argument, NULL, NO_STACKS}, {"only", required_argument, NULL, ONLY},
-	    {"greenlet", required_argument, NULL, GREENLET}, {"deadlocks", no_argument, NULL, DEADLOCKS},
-	    {"report", required_argument, NULL, REPORT}, {NULL, 0, NULL, 0}};
+	static const struct option all[] = {{"json", no_argument, NULL, JSON},
+	    {"running", no_argument, NULL, RUNNING}, {"no-stacks", no_argument, NULL, NO_STACKS},
+	    {"only", required_argument, NULL, ONLY}, {"greenlet", required_argument, NULL, GREENLET},
+	    {"deadlocks", no_argument, NULL, DEADLOCKS}, {"report", required_argument, NULL, REPORT},
+	    {NULL, 0, NULL, 0}};
 	int c;
 
 	opterr = 0;
@@ -292,7 +299,8 @@ static int read_options(int argc, char **argv, struct options *o)
 		if (c == GREENLET && (o->greenlet = strtol(optarg, NULL, 10)) <= 0)
 			return complain(VV__EXIT_FAILED, "dump: %s: not a greenlet's number", optarg);
 		if (c == '?')
-			return complain(VV__EXIT_FAILED, "dump: %s: unknown option or a value is missing, see vervet(1)",
+			return complain(VV__EXIT_FAILED,
+			    "dump: %s: unknown option or a value is missing, see vervet(1)",
 			    argv[optind - 1]);
 	}
 	return 0;

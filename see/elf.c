@@ -136,8 +136,8 @@ int object_read(struct object *o, const char *path)
 	o->is_libc = !strncmp(base, "libc.so.", 8) || !strncmp(base, "ld-linux", 8);
 	elf_version(EV_CURRENT);
 	elf = fd < 0 ? NULL : elf_begin(fd, ELF_C_READ_MMAP, NULL);
-	if (!elf || elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &eh) || eh.e_ident[EI_CLASS] != ELFCLASS64 ||
-	    elf_getshdrstrndx(elf, &strings)) {
+	if (!elf || elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &eh) ||
+	    eh.e_ident[EI_CLASS] != ELFCLASS64 || elf_getshdrstrndx(elf, &strings)) {
 		elf_end(elf);
 		if (fd >= 0)
 			close(fd);
@@ -192,7 +192,8 @@ static bool is_there(const char *dir, size_t len, const char *name, char path[PA
 }
 
 /* One directory of a list, $ORIGIN being that of the object. */
-static bool in_directory(const char *dir, size_t len, const char *name, const char *origin, char path[PATH_MAX])
+static bool in_directory(
+    const char *dir, size_t len, const char *name, const char *origin, char path[PATH_MAX])
 {
 	static const char *const words[] = {"$ORIGIN", "${ORIGIN}"};
 	char full[PATH_MAX];
@@ -203,8 +204,8 @@ static bool in_directory(const char *dir, size_t len, const char *name, const ch
 
 		if (len < n || memcmp(dir, words[i], n))
 			continue;
-		snprintf(full, sizeof(full), "%.*s%.*s", slash ? (int)(slash - origin) : 1, slash ? origin : ".",
-		    (int)(len - n), dir + n);
+		snprintf(full, sizeof(full), "%.*s%.*s", slash ? (int)(slash - origin) : 1,
+		    slash ? origin : ".", (int)(len - n), dir + n);
 		return is_there(full, strlen(full), name, path);
 	}
 	return is_there(dir, len, name, path);

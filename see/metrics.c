@@ -17,16 +17,18 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static void metric(FILE *out, const struct target *t, const char *name, const char *type, const char *help, double value)
+static void metric(
+    FILE *out, const struct target *t, const char *name, const char *type, const char *help, double value)
 {
-	fprintf(out, "# HELP vervet_%s %s\n# TYPE vervet_%s %s\nvervet_%s{pid=\"%d\",program=", name, help, name, type, name,
-	    t->pid);
+	fprintf(out, "# HELP vervet_%s %s\n# TYPE vervet_%s %s\nvervet_%s{pid=\"%d\",program=", name, help,
+	    name, type, name, t->pid);
 	json_string(out, t->name);
 	fprintf(out, "} %.9g\n", value);
 }
 
-#define COUNTER(name, field, help) \
-	metric(out, t, name "_total", "counter", help, (double)atomic_load(&((struct target *)t)->stats.field))
+#define COUNTER(name, field, help)                                                                           \
+	metric(                                                                                              \
+	    out, t, name "_total", "counter", help, (double)atomic_load(&((struct target *)t)->stats.field))
 
 static void print_states(FILE *out, const struct target *t)
 {
@@ -60,7 +62,8 @@ static void print_metrics(FILE *out, const struct target *t)
 	metric(out, t, "run_queue_length", "gauge", "Greenlets ready to run.",
 	    (double)atomic_load(&((struct target *)t)->hub.ready));
 	metric(out, t, "kernel_threads", "gauge", "Kernel threads of the process.", t->kernel_threads);
-	metric(out, t, "longest_stall_seconds", "gauge", "Longest time for which one greenlet kept the hub from others.",
+	metric(out, t, "longest_stall_seconds", "gauge",
+	    "Longest time for which one greenlet kept the hub from others.",
 	    (double)atomic_load(&((struct target *)t)->stats.longest_stall_ns) / 1e9);
 }
 
@@ -107,13 +110,15 @@ static bool write_all(int fd, const char *p, size_t n)
 /* A client of HTTP asks first; anybody else gets the text as it is. */
 static void answer(int fd, int pid)
 {
-	static const char header[] = "HTTP/1.0 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close\r\n\r\n";
+	static const char header[] =
+	    "HTTP/1.0 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close\r\n\r\n";
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	char request[4096];
 	size_t n;
 	char *text = metrics_text(pid, &n);
 
-	if (text && poll(&p, 1, 100) > 0 && recv(fd, request, sizeof(request), 0) > 4 && !memcmp(request, "GET ", 4))
+	if (text && poll(&p, 1, 100) > 0 && recv(fd, request, sizeof(request), 0) > 4 &&
+	    !memcmp(request, "GET ", 4))
 		write_all(fd, header, sizeof(header) - 1);
 	if (text)
 		write_all(fd, text, n);
@@ -162,7 +167,8 @@ static int serve_file(const char *path, int pid, int process)
 	int fd, locked;
 	size_t n;
 
-	if (snprintf(fresh, sizeof(fresh), "%s.new", path) >= PATH_MAX || snprintf(lock, sizeof(lock), "%s.lock", path) >= PATH_MAX)
+	if (snprintf(fresh, sizeof(fresh), "%s.new", path) >= PATH_MAX ||
+	    snprintf(lock, sizeof(lock), "%s.lock", path) >= PATH_MAX)
 		return complain(VV__EXIT_FAILED, "metrics: %s: name too long", path);
 	locked = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 	if (locked < 0)
@@ -191,7 +197,8 @@ static int serve(const char *where, int pid)
 	setsid(); /* whatever ends the process, we are there to clear up */
 	if (process < 0)
 		return complain(VV__EXIT_FAILED, "%d: %m", pid);
-	return strncmp(where, "unix:", 5) ? serve_file(where, pid, process) : serve_socket(where + 5, pid, process);
+	return strncmp(where, "unix:", 5) ? serve_file(where, pid, process)
+					  : serve_socket(where + 5, pid, process);
 }
 
 int metrics_command(int argc, char **argv)
@@ -204,7 +211,8 @@ int metrics_command(int argc, char **argv)
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, "", all, NULL)) != -1) {
 		if (c == '?')
-			return complain(VV__EXIT_FAILED, "metrics: %s: unknown option or a value is missing, see vervet(1)",
+			return complain(VV__EXIT_FAILED,
+			    "metrics: %s: unknown option or a value is missing, see vervet(1)",
 			    argv[optind - 1]);
 		where = optarg;
 	}

@@ -58,8 +58,9 @@ static void read_inet(int pid, const char *protocol)
 	snprintf(path, sizeof(path), "/proc/%d/net/%s", pid, protocol);
 	f = fopen(path, "re");
 	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, " %*d: %39[0-9A-F]:%x %39[0-9A-F]:%x %x %*s %*s %*s %*s %*s %lu", from, &from_port, to,
-			&to_port, &state, &inode) != 6 || !inode)
+		if (sscanf(line, " %*d: %39[0-9A-F]:%x %39[0-9A-F]:%x %x %*s %*s %*s %*s %*s %lu", from,
+			&from_port, to, &to_port, &state, &inode) != 6 ||
+		    !inode)
 			continue;
 		address_text(from, from_port, local, sizeof(local));
 		address_text(to, to_port, peer, sizeof(peer));
@@ -95,7 +96,8 @@ static void read_unix(int pid)
 
 static int by_inode(const void *a, const void *b)
 {
-	unsigned long x = ((const struct socket_entry *)a)->inode, y = ((const struct socket_entry *)b)->inode;
+	unsigned long x = ((const struct socket_entry *)a)->inode,
+		      y = ((const struct socket_entry *)b)->inode;
 
 	return x < y ? -1 : x > y;
 }

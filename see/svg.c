@@ -148,7 +148,9 @@ static int read_json(const char *path)
 	rewind(f);
 	make_rows();
 	while (fgets(line, sizeof(line), f)) {
-		int row = strstr(line, "\"pid\":2,") && strstr(line, "thread_name") ? row_of((unsigned long)number(line, "tid")) : -1;
+		int row = strstr(line, "\"pid\":2,") && strstr(line, "thread_name")
+			      ? row_of((unsigned long)number(line, "tid"))
+			      : -1;
 		const char *args = row >= 0 ? strstr(line, "\"args\"") : NULL;
 
 		if (args)
@@ -189,15 +191,17 @@ static void draw_axis(FILE *out)
 	for (double t = d.from; t <= d.to; t += step) {
 		double x = x_of(t);
 
-		fprintf(out, "<line x1='%.1f' y1='%d' x2='%.1f' y2='%d' stroke='#ddd'/>", x, TOP - 6, x, TOP + d.nrows * ROW);
-		fprintf(out, "<text x='%.1f' y='%d' text-anchor='middle' fill='#666'>%g %s</text>\n", x, TOP - 12, ms ? t / 1e3 : t,
-		    ms ? "ms" : "us");
+		fprintf(out, "<line x1='%.1f' y1='%d' x2='%.1f' y2='%d' stroke='#ddd'/>", x, TOP - 6, x,
+		    TOP + d.nrows * ROW);
+		fprintf(out, "<text x='%.1f' y='%d' text-anchor='middle' fill='#666'>%g %s</text>\n", x,
+		    TOP - 12, ms ? t / 1e3 : t, ms ? "ms" : "us");
 	}
 }
 
 static const struct {
 	const char *kind, *colour, *text;
-} looks[] = {{"running", "#3f9c6b", "#fff"}, {"runnable", "#f4c95d", "#333"}, {"parked", "#e6e8ec", "#555"}, {"hop", "#5b8def", "#fff"}};
+} looks[] = {{"running", "#3f9c6b", "#fff"}, {"runnable", "#f4c95d", "#333"}, {"parked", "#e6e8ec", "#555"},
+    {"hop", "#5b8def", "#fff"}};
 
 static void draw_slice(FILE *out, const struct slice *s)
 {
@@ -210,14 +214,15 @@ static void draw_slice(FILE *out, const struct slice *s)
 		look++;
 	if (w < 1.2) /* to be seen at all */
 		w = 1.2;
-	fprintf(out, "<rect x='%.2f' y='%d' width='%.2f' height='%d' fill='%s'><title>", x, TOP + row * ROW + 4, w, BAR,
-	    looks[look].colour);
+	fprintf(out, "<rect x='%.2f' y='%d' width='%.2f' height='%d' fill='%s'><title>", x,
+	    TOP + row * ROW + 4, w, BAR, looks[look].colour);
 	escaped(out, s->kind);
 	fputs(strcmp(s->kind, s->name) ? ": " : "", out);
 	escaped(out, strcmp(s->kind, s->name) ? s->name : "");
 	fprintf(out, ", %.1f us</title></rect>", s->to - s->from);
 	if (w > 7.0 * (double)strlen(s->name) + 6) {
-		fprintf(out, "<text x='%.1f' y='%d' text-anchor='middle' fill='%s'>", x + w / 2, TOP + row * ROW + 17, looks[look].text);
+		fprintf(out, "<text x='%.1f' y='%d' text-anchor='middle' fill='%s'>", x + w / 2,
+		    TOP + row * ROW + 17, looks[look].text);
 		escaped(out, s->name);
 		fputs("</text>", out);
 	}
@@ -231,8 +236,8 @@ static void draw_arrow(FILE *out, const struct arrow *a)
 
 	if (to < 0 || a->at < d.from || a->at > d.to || from < 0 || from == to)
 		return;
-	fprintf(out, "<line x1='%.1f' y1='%d' x2='%.1f' y2='%d' stroke='#c0392b' marker-end='url(#tip)'/>\n", x, TOP + from * ROW + 13,
-	    x, TOP + to * ROW + (to > from ? 4 : 4 + BAR));
+	fprintf(out, "<line x1='%.1f' y1='%d' x2='%.1f' y2='%d' stroke='#c0392b' marker-end='url(#tip)'/>\n",
+	    x, TOP + from * ROW + 13, x, TOP + to * ROW + (to > from ? 4 : 4 + BAR));
 }
 
 static void draw(FILE *out)
@@ -240,14 +245,19 @@ static void draw(FILE *out)
 	int x = LEFT;
 
 	fprintf(out,
-	    "<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='%d' font-family='sans-serif' font-size='11'>\n"
+	    "<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='%d' font-family='sans-serif' "
+	    "font-size='11'>\n"
 	    "<defs><marker id='tip' markerWidth='6' markerHeight='6' refX='5' refY='3' orient='auto'>"
-	    "<path d='M0,0 L6,3 L0,6 z' fill='#c0392b'/></marker></defs>\n<rect width='100%%' height='100%%' fill='#fff'/>\n",
+	    "<path d='M0,0 L6,3 L0,6 z' fill='#c0392b'/></marker></defs>\n<rect width='100%%' height='100%%' "
+	    "fill='#fff'/>\n",
 	    LEFT + WIDTH + 30, TOP + d.nrows * ROW + 20);
 	for (size_t i = 0; i < sizeof(looks) / sizeof(*looks); i++, x += 90)
-		fprintf(out, "<rect x='%d' y='8' width='14' height='12' fill='%s'/><text x='%d' y='18'>%s</text>", x, looks[i].colour,
-		    x + 18, looks[i].kind);
-	fprintf(out, "<line x1='%d' y1='14' x2='%d' y2='14' stroke='#c0392b' marker-end='url(#tip)'/><text x='%d' y='18'>wakes</text>\n",
+		fprintf(out,
+		    "<rect x='%d' y='8' width='14' height='12' fill='%s'/><text x='%d' y='18'>%s</text>", x,
+		    looks[i].colour, x + 18, looks[i].kind);
+	fprintf(out,
+	    "<line x1='%d' y1='14' x2='%d' y2='14' stroke='#c0392b' marker-end='url(#tip)'/><text x='%d' "
+	    "y='18'>wakes</text>\n",
 	    x, x + 20, x + 25);
 	draw_axis(out);
 	for (int i = 0; i < d.nrows; i++) {
@@ -260,7 +270,9 @@ static void draw(FILE *out)
 	for (size_t i = 0; i < d.narrows && i < ARROWS; i++)
 		draw_arrow(out, &d.arrows[i]);
 	if (d.more || d.n > SHAPES)
-		fprintf(out, "<text x='8' y='%d' fill='#c0392b'>not all of it is shown: --from and --to choose a part</text>\n",
+		fprintf(out,
+		    "<text x='8' y='%d' fill='#c0392b'>not all of it is shown: --from and --to choose a "
+		    "part</text>\n",
 		    TOP + d.nrows * ROW + 14);
 	fputs("</svg>\n", out);
 }

@@ -4,10 +4,10 @@
  */
 #include "see.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -120,7 +120,8 @@ static int refuse(const struct target *t, int error)
 		return complain(VV__EXIT_FAILED, "%d: no such process", t->pid);
 	if (error == EPERM || error == EACCES)
 		return complain(VV__EXIT_FAILED,
-		    "%d: its memory may not be read; run vervet as its user or as root, see ptrace(2)", t->pid);
+		    "%d: its memory may not be read; run vervet as its user or as root, see ptrace(2)",
+		    t->pid);
 	return complain(VV__EXIT_FAILED, "%d: %s", t->pid, strerror(error));
 }
 
@@ -162,12 +163,13 @@ int target_find(struct target *t, int pid)
 	fclose(maps);
 	read_name(t);
 	if (!at)
-		return complain(VV__EXIT_FAILED, "%d (%s): not patched, libvervet.so is not loaded in it", pid, t->name);
+		return complain(
+		    VV__EXIT_FAILED, "%d (%s): not patched, libvervet.so is not loaded in it", pid, t->name);
 	if (target_memory(t, at, &t->in, sizeof(t->in)) != sizeof(t->in))
 		return refuse(t, errno);
 	if (memcmp(t->in.magic, VV__INTROSPECTION_MAGIC, sizeof(t->in.magic)) || !is_ours(&t->in))
-		return complain(VV__EXIT_FAILED, "%d (%s): runs with another version of libvervet.so than this command's",
-		    pid, t->name);
+		return complain(VV__EXIT_FAILED,
+		    "%d (%s): runs with another version of libvervet.so than this command's", pid, t->name);
 	return 0;
 }
 
@@ -269,7 +271,8 @@ int target_read_hub(struct target *t)
 {
 	struct vv__carrier c = {.tid = 0};
 
-	if (!copy(t, t->in.hub, &t->hub, sizeof(t->hub)) || !copy(t, t->in.stats, &t->stats, sizeof(t->stats)))
+	if (!copy(t, t->in.hub, &t->hub, sizeof(t->hub)) ||
+	    !copy(t, t->in.stats, &t->stats, sizeof(t->stats)))
 		return refuse(t, errno);
 	if (t->hub.carrier && copy(t, t->hub.carrier, &c, sizeof(c)))
 		t->hub_tid = c.tid;

@@ -60,8 +60,8 @@ struct call present_call(const struct target *t, int tid)
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/syscall", t->pid, tid);
 	f = fopen(path, "re");
 	if (f && fgets(line, sizeof(line), f))
-		c.known = sscanf(line, "%ld %lx %lx %lx %lx %lx %lx %lx %lx", &c.number, &c.args[0], &c.args[1], &c.args[2],
-			      &c.args[3], &c.args[4], &c.args[5], &c.sp, &c.pc) == 9;
+		c.known = sscanf(line, "%ld %lx %lx %lx %lx %lx %lx %lx %lx", &c.number, &c.args[0],
+			      &c.args[1], &c.args[2], &c.args[3], &c.args[4], &c.args[5], &c.sp, &c.pc) == 9;
 	if (f)
 		fclose(f);
 	return c;
@@ -70,9 +70,10 @@ struct call present_call(const struct target *t, int tid)
 /* True if the first argument of system call `number` is a descriptor: those that block most. */
 static bool takes_descriptor(const char *name)
 {
-	static const char *const names[] = {"read", "write", "readv", "writev", "pread64", "pwrite64", "fsync",
-	    "fdatasync", "flock", "fcntl", "ioctl", "accept", "accept4", "connect", "recvfrom", "recvmsg", "sendto",
-	    "sendmsg", "epoll_wait", "epoll_pwait", "mq_timedreceive", "mq_timedsend", "recvmmsg"};
+	static const char *const names[] = {"read", "write", "readv", "writev", "pread64", "pwrite64",
+	    "fsync", "fdatasync", "flock", "fcntl", "ioctl", "accept", "accept4", "connect", "recvfrom",
+	    "recvmsg", "sendto", "sendmsg", "epoll_wait", "epoll_pwait", "mq_timedreceive", "mq_timedsend",
+	    "recvmmsg"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (!strcmp(name, names[i]))
@@ -104,16 +105,15 @@ static void fds_text(const struct target *t, const struct seen *s, char *text, s
 	char fd[TEXT - 256];
 	const char *direction;
 
-	if (!single &&
-	    target_memory(t, (uintptr_t)s->wait.nodes, &node, sizeof(node)) != sizeof(node))
+	if (!single && target_memory(t, (uintptr_t)s->wait.nodes, &node, sizeof(node)) != sizeof(node))
 		node.fd = -1;
 	if (node.fd < 0) {
 		snprintf(text, n, "%s", s->what);
 		return;
 	}
 	descriptor_text(t, node.fd, fd, sizeof(fd));
-	direction = !strcmp(s->what, "read") || !strncmp(s->what, "recv", 4) ? "from"
-		    : !strcmp(s->what, "write") || !strncmp(s->what, "send", 4)	? "to"
+	direction = !strcmp(s->what, "read") || !strncmp(s->what, "recv", 4)	? "from"
+		    : !strcmp(s->what, "write") || !strncmp(s->what, "send", 4) ? "to"
 		    : node.events & POLLOUT && !(node.events & POLLIN)		? "to write,"
 										: "on";
 	if (s->wait.nnodes > 1)
@@ -167,7 +167,8 @@ void state_text(const struct target *t, const struct seen *s, char text[TEXT])
 			snprintf(text, TEXT, "%s %s: %s", word, since, what);
 	} else if (s->running && s->tid) {
 		running_text(t, s, what, sizeof(what));
-		snprintf(text, TEXT, "%s%s %s", word, s->g.away && !s->g.hopped ? " (handed over)" : "", what);
+		snprintf(
+		    text, TEXT, "%s%s %s", word, s->g.away && !s->g.hopped ? " (handed over)" : "", what);
 	} else {
 		snprintf(text, TEXT, "%s", word);
 	}

@@ -24,9 +24,9 @@ struct track {
 	uint64_t id;
 	enum phase phase;
 	int64_t since;
-	int tid;	/* RUNNING: on which kernel thread */
-	bool woken;	/* before it was seen to stop */
-	char what[17];	/* PARKED: for what */
+	int tid;       /* RUNNING: on which kernel thread */
+	bool woken;    /* before it was seen to stop */
+	char what[17]; /* PARKED: for what */
 	char name[17];
 };
 
@@ -98,10 +98,12 @@ static double us(int64_t ns)
 	return (double)ns / 1e3;
 }
 
-static void write_slice(int process, uint64_t track, int64_t from, int64_t to, const char *kind, const char *name, int on)
+static void write_slice(
+    int process, uint64_t track, int64_t from, int64_t to, const char *kind, const char *name, int on)
 {
-	fprintf(r.out, ",\n{\"ph\":\"X\",\"pid\":%d,\"tid\":%lu,\"ts\":%.3f,\"dur\":%.3f,\"cat\":\"%s\",\"name\":", process,
-	    (unsigned long)track, us(from - r.start), us(to - from), kind);
+	fprintf(r.out,
+	    ",\n{\"ph\":\"X\",\"pid\":%d,\"tid\":%lu,\"ts\":%.3f,\"dur\":%.3f,\"cat\":\"%s\",\"name\":",
+	    process, (unsigned long)track, us(from - r.start), us(to - from), kind);
 	json_string(r.out, name);
 	if (on)
 		fprintf(r.out, ",\"args\":{\"kernel_thread\":%d}", on);
@@ -111,16 +113,20 @@ static void write_slice(int process, uint64_t track, int64_t from, int64_t to, c
 static void write_flow(uint64_t from, uint64_t to, int64_t time)
 {
 	r.flows++;
-	fprintf(r.out, ",\n{\"ph\":\"s\",\"id\":%lu,\"pid\":%d,\"tid\":%lu,\"ts\":%.3f,\"cat\":\"wake\",\"name\":\"wake\"}", r.flows,
-	    GREENLETS, (unsigned long)from, us(time - r.start));
 	fprintf(r.out,
-	    ",\n{\"ph\":\"f\",\"bp\":\"e\",\"id\":%lu,\"pid\":%d,\"tid\":%lu,\"ts\":%.3f,\"cat\":\"wake\",\"name\":\"wake\"}",
+	    ",\n{\"ph\":\"s\",\"id\":%lu,\"pid\":%d,\"tid\":%lu,\"ts\":%.3f,\"cat\":\"wake\",\"name\":"
+	    "\"wake\"}",
+	    r.flows, GREENLETS, (unsigned long)from, us(time - r.start));
+	fprintf(r.out,
+	    ",\n{\"ph\":\"f\",\"bp\":\"e\",\"id\":%lu,\"pid\":%d,\"tid\":%lu,\"ts\":%.3f,\"cat\":\"wake\","
+	    "\"name\":\"wake\"}",
 	    r.flows, GREENLETS, (unsigned long)to, us(time - r.start));
 }
 
 static void write_name(int process, uint64_t track, const char *what, const char *name)
 {
-	fprintf(r.out, ",\n{\"ph\":\"M\",\"pid\":%d,\"tid\":%lu,\"name\":\"%s\",\"args\":{\"name\":", process, (unsigned long)track, what);
+	fprintf(r.out, ",\n{\"ph\":\"M\",\"pid\":%d,\"tid\":%lu,\"name\":\"%s\",\"args\":{\"name\":", process,
+	    (unsigned long)track, what);
 	json_string(r.out, name);
 	fputs("}}", r.out);
 }
@@ -223,10 +229,14 @@ static void replay(const struct vv__trace_event *e)
 		wake(t, e);
 		break;
 	case VV__TRACE_HANDOVER:
-		fprintf(r.out, ",\n{\"ph\":\"i\",\"s\":\"t\",\"pid\":%d,\"tid\":%lu,\"ts\":%.3f,\"name\":\"handed over\"}", GREENLETS,
-		    (unsigned long)e->id, us(e->time - r.start));
-		fprintf(r.out, ",\n{\"ph\":\"i\",\"s\":\"t\",\"pid\":%d,\"tid\":%d,\"ts\":%.3f,\"name\":\"takes the hub\"}", CARRIERS,
-		    e->tid, us(e->time - r.start));
+		fprintf(r.out,
+		    ",\n{\"ph\":\"i\",\"s\":\"t\",\"pid\":%d,\"tid\":%lu,\"ts\":%.3f,\"name\":\"handed "
+		    "over\"}",
+		    GREENLETS, (unsigned long)e->id, us(e->time - r.start));
+		fprintf(r.out,
+		    ",\n{\"ph\":\"i\",\"s\":\"t\",\"pid\":%d,\"tid\":%d,\"ts\":%.3f,\"name\":\"takes the "
+		    "hub\"}",
+		    CARRIERS, e->tid, us(e->time - r.start));
 		break;
 	}
 }
@@ -284,8 +294,10 @@ static int convert_events(const struct vv__trace_ring *ring, const char *json)
 	qsort(order, n, sizeof(*order), by_time);
 	r.start = n ? order[0].e->time : 0;
 	r.end = n ? order[n - 1].e->time : 0;
-	fprintf(r.out, "{\"displayTimeUnit\":\"ns\",\"otherData\":{\"lost\":%lu},\"traceEvents\":[\n", (unsigned long)first);
-	fprintf(r.out, "{\"ph\":\"M\",\"pid\":%d,\"name\":\"process_name\",\"args\":{\"name\":\"carriers\"}}", CARRIERS);
+	fprintf(r.out, "{\"displayTimeUnit\":\"ns\",\"otherData\":{\"lost\":%lu},\"traceEvents\":[\n",
+	    (unsigned long)first);
+	fprintf(r.out, "{\"ph\":\"M\",\"pid\":%d,\"name\":\"process_name\",\"args\":{\"name\":\"carriers\"}}",
+	    CARRIERS);
 	write_name(GREENLETS, 0, "process_name", "greenlets");
 	for (size_t i = 0; i < n; i++)
 		replay(order[i].e);
@@ -309,7 +321,8 @@ static int convert(const char *path, const char *json, bool remove)
 	if (ring == MAP_FAILED || memcmp(ring->magic, VV__TRACE_MAGIC, sizeof(ring->magic)) ||
 	    ring->event_size != sizeof(struct vv__trace_event) || (ring->capacity & (ring->capacity - 1)) ||
 	    (uint64_t)st.st_size != VV__TRACE_HEADER + ring->capacity * ring->event_size)
-		return complain(VV__EXIT_FAILED, "timeline: %s: not what a traced program of this version leaves", path);
+		return complain(
+		    VV__EXIT_FAILED, "timeline: %s: not what a traced program of this version leaves", path);
 	status = convert_events(ring, json);
 	if (!status && remove)
 		unlink(path);
@@ -320,9 +333,9 @@ static int convert(const char *path, const char *json, bool remove)
 
 int timeline_command(int argc, char **argv)
 {
-	static const struct option all[] = {{"json", required_argument, NULL, 'j'}, {"svg", required_argument, NULL, 's'},
-	    {"remove", no_argument, NULL, 'r'}, {"from", required_argument, NULL, 'f'}, {"to", required_argument, NULL, 't'},
-	    {NULL, 0, NULL, 0}};
+	static const struct option all[] = {{"json", required_argument, NULL, 'j'},
+	    {"svg", required_argument, NULL, 's'}, {"remove", no_argument, NULL, 'r'},
+	    {"from", required_argument, NULL, 'f'}, {"to", required_argument, NULL, 't'}, {NULL, 0, NULL, 0}};
 	const char *json = NULL, *svg = NULL;
 	double from = 0, to = 1e300;
 	bool remove = false;
@@ -339,11 +352,13 @@ int timeline_command(int argc, char **argv)
 		if (c == 't')
 			to = strtod(optarg, &end);
 		if (c == '?' || *end)
-			return complain(VV__EXIT_FAILED, "timeline: %s: unknown option or bad value, see vervet(1)", argv[optind - 1]);
+			return complain(VV__EXIT_FAILED,
+			    "timeline: %s: unknown option or bad value, see vervet(1)", argv[optind - 1]);
 	}
 	if (optind >= argc)
 		return complain(VV__EXIT_FAILED, "timeline: no trace given, see vervet(1)");
 	if (!json == !svg)
-		return complain(VV__EXIT_FAILED, "timeline: either --svg=FILE (from JSON) or --json=FILE (from a ring)");
+		return complain(
+		    VV__EXIT_FAILED, "timeline: either --svg=FILE (from JSON) or --json=FILE (from a ring)");
 	return json ? convert(argv[optind], json, remove) : draw_timeline(argv[optind], svg, from, to);
 }

@@ -97,14 +97,18 @@ static void print_head(struct sample *now, struct sample *before, double seconds
 		if (n)
 			printf(" %u %s", n, words[w]);
 	}
-	printf("\n%s; run queue %u; %d kernel threads\n", hub, atomic_load(&now->t.hub.ready), now->t.kernel_threads);
+	printf("\n%s; run queue %u; %d kernel threads\n", hub, atomic_load(&now->t.hub.ready),
+	    now->t.kernel_threads);
 	if (now->hub_cpu >= 0 && before->hub_cpu >= 0 && now->t.hub_tid == before->t.hub_tid && seconds > 0)
 		printf("hub load %.0f %%; ", (double)(now->hub_cpu - before->hub_cpu) / seconds / 1e7);
-	printf("per second: switches %.0f, parks %.0f, hops %.0f, hand-overs %.0f, made %.0f, ended %.0f, looks at events %.0f\n\n",
-	    RATE(switches), RATE(parks), RATE(hops), RATE(handovers), RATE(created), RATE(ended), RATE(loops));
+	printf("per second: switches %.0f, parks %.0f, hops %.0f, hand-overs %.0f, made %.0f, ended %.0f, "
+	       "looks at events %.0f\n\n",
+	    RATE(switches), RATE(parks), RATE(hops), RATE(handovers), RATE(created), RATE(ended),
+	    RATE(loops));
 }
 
-static void print_hottest(const struct sample *now, const struct sample *before, double seconds, size_t rows, int width)
+static void print_hottest(
+    const struct sample *now, const struct sample *before, double seconds, size_t rows, int width)
 {
 	struct hot *hot = calloc(now->t.n + 1, sizeof(*hot));
 	char state[TEXT];
@@ -113,7 +117,8 @@ static void print_hottest(const struct sample *now, const struct sample *before,
 	for (size_t i = 0; hot && i < now->t.n; i++) {
 		const struct seen *s = &now->t.all[i], *old = same(&before->t, s);
 
-		hot[i] = (struct hot){s, s->g.switches - (old ? old->g.switches : 0), s->g.busy_ns - (old ? old->g.busy_ns : 0)};
+		hot[i] = (struct hot){s, s->g.switches - (old ? old->g.switches : 0),
+		    s->g.busy_ns - (old ? old->g.busy_ns : 0)};
 	}
 	if (hot)
 		qsort(hot, now->t.n, sizeof(*hot), hotter);
@@ -135,7 +140,8 @@ static void print_sample(struct sample *now, struct sample *before)
 	if (terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
 		fputs("\033[H\033[2J", stdout);
 	print_head(now, before, seconds);
-	print_hottest(now, before, seconds, terminal && size.ws_row > 8 ? size.ws_row - 7u : 20, terminal ? size.ws_col : 200);
+	print_hottest(now, before, seconds, terminal && size.ws_row > 8 ? size.ws_row - 7u : 20,
+	    terminal ? size.ws_col : 200);
 	if (!terminal)
 		putchar('\n');
 	fflush(stdout);
@@ -143,16 +149,16 @@ static void print_sample(struct sample *now, struct sample *before)
 
 static int read_options(int argc, char **argv, double *interval, long *count)
 {
-	static const struct option all[] = {
-	    {"interval", required_argument, NULL, 'i'}, {"count", required_argument, NULL, 'n'}, {NULL, 0, NULL, 0}};
+	static const struct option all[] = {{"interval", required_argument, NULL, 'i'},
+	    {"count", required_argument, NULL, 'n'}, {NULL, 0, NULL, 0}};
 	char *end = "";
 	int c;
 
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, "", all, NULL)) != -1) {
 		if (c == '?')
-			return complain(
-			    VV__EXIT_FAILED, "top: %s: unknown option or a value is missing, see vervet(1)", argv[optind - 1]);
+			return complain(VV__EXIT_FAILED,
+			    "top: %s: unknown option or a value is missing, see vervet(1)", argv[optind - 1]);
 		if (c == 'i')
 			*interval = strtod(optarg, &end);
 		else

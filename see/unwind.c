@@ -124,8 +124,8 @@ static bool from_call(const struct seen *s)
 
 static void take_registers(const struct user_regs_struct *r)
 {
-	const uint64_t regs[REGISTERS] = {r->rax, r->rdx, r->rcx, r->rbx, r->rsi, r->rdi, r->rbp, r->rsp, r->r8, r->r9,
-	    r->r10, r->r11, r->r12, r->r13, r->r14, r->r15, r->rip};
+	const uint64_t regs[REGISTERS] = {r->rax, r->rdx, r->rcx, r->rbx, r->rsi, r->rdi, r->rbp, r->rsp,
+	    r->r8, r->r9, r->r10, r->r11, r->r12, r->r13, r->r14, r->r15, r->rip};
 
 	memcpy(u.regs, regs, sizeof(regs));
 	u.all_known = true;
@@ -150,8 +150,8 @@ static bool stop(int tid)
 
 	if (ptrace(PTRACE_SEIZE, tid, 0, 0))
 		return false;
-	if (ptrace(PTRACE_INTERRUPT, tid, 0, 0) == 0 && waitpid(tid, &status, __WALL) == tid && WIFSTOPPED(status) &&
-	    ptrace(PTRACE_GETREGS, tid, 0, &r) == 0) {
+	if (ptrace(PTRACE_INTERRUPT, tid, 0, 0) == 0 && waitpid(tid, &status, __WALL) == tid &&
+	    WIFSTOPPED(status) && ptrace(PTRACE_GETREGS, tid, 0, &r) == 0) {
 		take_registers(&r);
 		return true;
 	}

@@ -1,6 +1,6 @@
 """vervet doctor: verdicts on Debian's programs.
 
-vervet-needs: busybox-static sudo iputils-ping golang-go nginx-light redis-server openjdk-17-jre-headless
+vervet-needs: busybox-static sudo iputils-ping redis-server
 """
 
 import json
