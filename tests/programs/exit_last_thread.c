@@ -7,7 +7,7 @@ static void *work(void *arg)
 {
 	for (int i = 0; i < 10; i++)
 		sched_yield();
-	sleep_ms(5 * (int)(long)arg);
+	sleep_ms(30 * (int)(long)arg);
 	printf("thread %ld ends\n", (long)arg);
 	pthread_exit((void *)3L);
 }
