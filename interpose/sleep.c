@@ -99,3 +99,14 @@ VV_EXPORT int usleep(useconds_t microseconds)
 		return REAL(usleep)(microseconds);
 	return nanosleep(&t, NULL);
 }
+
+/* C11's answers: 0, -1 for a signal, another negative number for a bad time. */
+VV_EXPORT int thrd_sleep(const struct timespec *want, struct timespec *left)
+{
+	int r;
+
+	if (vv__step_aside(vv__me(), time))
+		return REAL(thrd_sleep)(want, left);
+	r = clock_nanosleep(CLOCK_REALTIME, 0, want, left);
+	return r == 0 ? 0 : r == EINTR ? -1 : -2;
+}
