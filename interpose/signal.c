@@ -68,6 +68,32 @@ static uint64_t kernel_mask(void)
 	return mask;
 }
 
+/* With everything blocked: send this kernel thread a kept signal for real. */
+static long send_kept(struct vv_greenlet *g, int sig)
+{
+	siginfo_t info;
+
+	if (vv__handled_by_program(sig))
+		return vv__queue_raw(vv__syscall(SYS_gettid), sig, NULL);
+	if (vv__take_kept(g, vv__bit(sig), false, &info)) /* the kernel's business */
+		vv__queue_raw(vv__syscall(SYS_gettid), sig, &info);
+	return 0;
+}
+
+/* A handler's frame is about to go and its mask with it: what was kept behind that mask comes then, as in the kernel.
+ * The program may compute on without another call into Vervet. */
+static void send_unmasked(struct vv_greenlet *g)
+{
+	uint64_t set = atomic_load(&g->pending) & ~g->mask & ~VV__LIBC_SIGNALS, before;
+
+	if (!set || g->is_hub || g->inside)
+		return;
+	before = vv__block_all();
+	for (; set; set &= set - 1)
+		send_kept(g, __builtin_ctzl(set) + 1);
+	vv__unblock(before);
+}
+
 /*
  * Call the program's handler in the frame that the kernel made. The mask on record is the kernel's while it runs;
  * afterwards it is what it was when the signal came, unless the handler changed what the frame will restore.
@@ -93,6 +119,7 @@ static void run(struct vv_greenlet *g, int sig, siginfo_t *info, void *context)
 	call(sig, info, context);
 	vv__note_mask(g, vv__of_sigset(&uc->uc_sigmask) == frame ? before : vv__of_sigset(&uc->uc_sigmask));
 	g->handled |= flags & SA_RESTART ? VV__HANDLED_RESTART : VV__HANDLED_INTERRUPT;
+	send_unmasked(g);
 }
 
 static void keep(struct vv_greenlet *owner, int sig, siginfo_t *info, bool directed, void *context)
@@ -141,11 +168,8 @@ static void look(struct vv_greenlet *g, int sig, siginfo_t *info, void *context)
 		vv__hub_signal();
 		return;
 	}
-	if (!vv__take_kept(g, vv__bit(sig), false, info))
-		return;
-	run(g, sig, info, context);
-	if (vv__has_signals(g)) /* more of them: when this frame is gone */
-		vv__queue_raw(vv__syscall(SYS_gettid), sig, NULL);
+	if (vv__take_kept(g, vv__bit(sig), false, info))
+		run(g, sig, info, context);
 }
 
 /*
@@ -228,13 +252,8 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 static long send_again(struct vv_greenlet *g, int sig)
 {
 	uint64_t before = vv__block_all();
-	siginfo_t info;
-	long r = 0;
+	long r = send_kept(g, sig);
 
-	if (vv__handled_by_program(sig))
-		r = vv__queue_raw(vv__syscall(SYS_gettid), sig, NULL);
-	else if (vv__take_kept(g, vv__bit(sig), false, &info)) /* the kernel's business */
-		vv__queue_raw(vv__syscall(SYS_gettid), sig, &info);
 	vv__unblock((g->mask & ~VV__LIBC_SIGNALS) | (before & VV__LIBC_SIGNALS));
 	return r;
 }
