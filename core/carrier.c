@@ -367,7 +367,7 @@ void vv__rejoin(struct vv_greenlet *g)
 
 	vv__count(rejoins);
 	g->inside = 1;
-	vv__trace(VV__TRACE_STOP, g->id, 0, c->tid, NULL);
+	vv__trace(VV__TRACE_STOP, g->id, 0, c->tid, VV__TRACE_READY);
 	if (g->hog && vv__now() - g->stretch_start < SHORT_STRETCH_NS)
 		g->hog = false;
 	c->post = g;

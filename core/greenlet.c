@@ -546,7 +546,8 @@ static void go(struct vv_greenlet *me, struct vv_greenlet *g)
 	if (g->mask)
 		atomic_store_explicit(&vv__hub.masks_dirty, 1, memory_order_relaxed);
 	list_add(g);
-	vv__trace(VV__TRACE_NEW, g->id, me->id, 0, g->name);
+	if (vv__unlikely(vv__tracing))
+		vv__trace_new(g, me);
 	atomic_store(&g->state, VV__RUNNABLE);
 	if (me->holds)
 		vv__push(&vv__hub, g);

@@ -107,7 +107,7 @@ void vv__ready(struct vv_greenlet *g)
 	}
 	if (!atomic_compare_exchange_strong(&g->state, &parked, VV__RUNNABLE))
 		return;
-	vv__trace(VV__TRACE_WAKE, g->id, vv__self && !vv__self->is_hub ? vv__self->id : 0, 0, NULL);
+	vv__trace(VV__TRACE_WAKE, g->id, vv__self && !vv__self->is_hub ? vv__self->id : 0, 0, VV__TRACE_READY);
 	if (vv__self && vv__self->holds)
 		vv__push(g->hub, g);
 	else
@@ -242,7 +242,6 @@ static inline void prepare(struct vv__hub *h, struct vv_greenlet *g)
 	atomic_store_explicit(&g->state, VV__RUNNING, memory_order_relaxed);
 	g->carrier = h->carrier;
 	g->switches++;
-	vv__trace(VV__TRACE_RUN, g->id, 0, h->carrier->tid, NULL);
 	atomic_store_explicit(&vv__stats.switches,
 	    atomic_load_explicit(&vv__stats.switches, memory_order_relaxed) + 1, memory_order_relaxed);
 	atomic_store_explicit(
@@ -262,13 +261,6 @@ static void leave_alt_stack(struct vv__hub *h)
 	vv__set_kernel_mask(h->carrier, ~0ul);
 }
 
-static void trace_stop(struct vv__hub *h, struct vv_greenlet *g)
-{
-	bool waits = g->wait && atomic_load(&g->state) != VV__RUNNABLE;
-
-	vv__trace_event(VV__TRACE_STOP, g->id, 0, h->carrier->tid, !waits ? "" : g->wait->what ? g->wait->what : "something");
-}
-
 /* Inside. Let others run; returns when g has been resumed, inside again (see vv__regain). */
 void vv__suspend(struct vv_greenlet *g)
 {
@@ -276,16 +268,18 @@ void vv__suspend(struct vv_greenlet *g)
 	struct vv_greenlet *next = h->head;
 	bool on_alt_stack = vv__unlikely(g->alt_stack.ss_size) && vv__on_alt_stack(g);
 
-	if (vv__unlikely(vv__tracing))
-		trace_stop(h, g);
 	if (on_alt_stack)
 		leave_alt_stack(h);
 	if (on_alt_stack || !next || !h->budget || next->hog || next->fresh || next->slice) {
+		if (vv__unlikely(vv__tracing))
+			vv__trace_switch(g, NULL, h->carrier->tid);
 		vv__context_switch(&g->ctx, &h->ctx);
 		return;
 	}
 	h->budget--;
 	pop(h);
+	if (vv__unlikely(vv__tracing))
+		vv__trace_switch(g, next, h->carrier->tid);
 	prepare(h, next);
 	if (next != g)
 		vv__context_switch(&g->ctx, &next->ctx);
@@ -322,7 +316,7 @@ static void after_switch(struct vv__hub *h)
 
 		h->hop = NULL;
 		g->carrier = c;
-		vv__trace(VV__TRACE_RUN, g->id, 0, c->tid, NULL);
+		vv__trace(VV__TRACE_RUN, g->id, 0, c->tid, VV__TRACE_READY);
 		vv__carrier_give(c, g);
 	}
 	if ((g = h->slice)) {
@@ -351,7 +345,7 @@ static bool give_away(struct vv__hub *h, struct vv_greenlet *g)
 	g->stretch_start = vv__now();
 	g->away = true;
 	atomic_fetch_add(&h->away, 1);
-	vv__trace(VV__TRACE_RUN, g->id, 0, c->tid, NULL);
+	vv__trace(VV__TRACE_RUN, g->id, 0, c->tid, VV__TRACE_READY);
 	vv__carrier_give(c, g);
 	return true;
 }
@@ -370,6 +364,7 @@ static void dispatch(struct vv__hub *h)
 		return;
 	if (vv__unlikely(g->slice != NULL) && !vv__slice_install(g))
 		return;
+	vv__trace(VV__TRACE_RUN, g->id, 0, h->carrier->tid, VV__TRACE_READY);
 	prepare(h, g);
 	vv__context_switch(&h->ctx, &g->ctx);
 	after_switch(h);

@@ -83,7 +83,7 @@ static void hand_over(struct vv__hub *h, struct vv_greenlet *g, int64_t now)
 		atomic_store(&vv__stats.longest_stall_ns, now - seen.since);
 	seen.heat = HEAT;
 	h->carrier = c;
-	vv__trace(VV__TRACE_HANDOVER, g->id, 0, c->tid, NULL);
+	vv__trace(VV__TRACE_HANDOVER, g->id, 0, c->tid, VV__TRACE_READY);
 	vv__carrier_give(c, VV__JOB_HUB);
 }
 

@@ -11,26 +11,138 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-enum { EVENTS = 1 << 18, LONGEST_MS = 60000 };
+enum { EVENTS = 1 << 18, ANCHOR = 1 << 12, LONGEST_MS = 60000 };
+
+_Static_assert(sizeof(struct vv__trace_event) == 24, "events are small");
+_Static_assert(sizeof(struct vv__trace_ring) <= VV__TRACE_HEADER, "the header holds it");
 
 bool vv__tracing;
 static struct vv__trace_ring *ring;
+static bool counter;			    /* the CPU's counter is good for a clock */
 static char json[PATH_MAX], file[PATH_MAX]; /* file: of the ring */
+static const char *_Atomic words[sizeof ring->words / sizeof *ring->words];
 
-void vv__trace_event(enum vv__trace_kind kind, uint64_t id, uint64_t other, int tid, const char *what)
+/* ---- the clock ---- */
+
+/* The kernel uses the counter itself: it goes on at the same pace on every CPU. */
+static bool counter_is_clock(void)
+{
+#ifdef __x86_64__
+	char name[8] = "";
+	long fd = vv__syscall(SYS_openat, AT_FDCWD,
+	    "/sys/devices/system/clocksource/clocksource0/current_clocksource", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	vv__syscall(SYS_read, fd, name, sizeof name - 1);
+	vv__syscall(SYS_close, fd);
+	return !strcmp(name, "tsc\n");
+#else
+	return true;
+#endif
+}
+
+static inline uint64_t read_clock(void)
+{
+	if (vv__unlikely(!counter))
+		return (uint64_t)vv__now();
+#ifdef __x86_64__
+	return __builtin_ia32_rdtsc();
+#else
+	uint64_t t;
+
+	__asm__ volatile("mrs %0, cntvct_el0" : "=r"(t));
+	return t;
+#endif
+}
+
+static struct vv__trace_moment moment(void)
+{
+	struct vv__trace_moment m = {.ns = vv__now()};
+
+	m.time = read_clock();
+	return m;
+}
+
+/* ---- events ---- */
+
+static inline struct vv__trace_event *next_event(void)
 {
 	uint64_t n = atomic_fetch_add_explicit(&ring->next, 1, memory_order_relaxed);
 	struct vv__trace_event *e =
 	    (struct vv__trace_event *)((char *)ring + VV__TRACE_HEADER) + (n & (EVENTS - 1));
 
+	if (vv__unlikely(!(n & (ANCHOR - 1))))
+		ring->last = moment();
+	__builtin_prefetch(e + 8, 1);
 	e->kind = 0;
-	e->time = vv__now();
-	e->id = id;
-	e->other = other;
-	e->tid = tid;
-	strncpy(e->what, what ? what : "", sizeof e->what);
+	return e;
+}
+
+static inline void complete(struct vv__trace_event *e, enum vv__trace_kind kind)
+{
 	__atomic_store_n(&e->kind, kind, __ATOMIC_RELEASE);
 }
+
+void vv__trace_event(enum vv__trace_kind kind, uint64_t id, uint64_t other, int tid, unsigned what)
+{
+	struct vv__trace_event *e = next_event();
+
+	e->time = read_clock();
+	e->other = (uint32_t)other;
+	e->tid = tid;
+	e->id = (uint32_t)id;
+	e->what = (uint16_t)what;
+	complete(e, kind);
+}
+
+/* The place of a constant text in the table, by its address. Full: another's, which says "something". */
+static unsigned word(const char *text)
+{
+	enum { N = sizeof words / sizeof *words, OTHER = N - 1 };
+	unsigned i = (unsigned)((uintptr_t)text >> 1) % OTHER;
+
+	for (int tries = 0; tries < OTHER; tries++, i = (i + 1) % OTHER) {
+		const char *there = atomic_load_explicit(&words[i], memory_order_relaxed);
+
+		if (vv__likely(there == text))
+			return VV__TRACE_WORDS + i;
+		if (there || !atomic_compare_exchange_strong(&words[i], &there, text))
+			continue;
+		strncpy(ring->words[i], text, sizeof *ring->words - 1);
+		return VV__TRACE_WORDS + i;
+	}
+	return VV__TRACE_WORDS + OTHER;
+}
+
+void vv__trace_switch(struct vv_greenlet *g, struct vv_greenlet *next, int tid)
+{
+	bool waits = g->wait && atomic_load(&g->state) != VV__RUNNABLE;
+	unsigned what = !waits ? VV__TRACE_READY : word(g->wait->what ? g->wait->what : "something");
+
+	vv__trace_event(next ? VV__TRACE_SWITCH : VV__TRACE_STOP, g->id, next ? next->id : 0, tid, what);
+}
+
+static int note_name(struct vv_greenlet *g, void *unused)
+{
+	struct vv__trace_event *e;
+
+	if (!g->name[0])
+		return 0;
+	e = next_event();
+	memcpy(e->name, g->name, sizeof e->name);
+	e->id = (uint32_t)g->id;
+	complete(e, VV__TRACE_NAME);
+	return 0;
+}
+
+void vv__trace_new(struct vv_greenlet *g, struct vv_greenlet *by)
+{
+	vv__trace_event(VV__TRACE_NEW, g->id, by->id, 0, VV__TRACE_READY);
+	note_name(g, NULL);
+}
+
+/* ---- the file ---- */
 
 /* The name that the user gave, each %p the process id. */
 static bool file_names(void)
@@ -77,10 +189,19 @@ static long open_ring(void)
 	return fd;
 }
 
-static int note_name(struct vv_greenlet *g, void *unused)
+/* Events and the clock's first two moments: between them the ring's pages are made, so that no switch pays for it. */
+static void fill_header(size_t bytes)
 {
-	vv__trace_event(VV__TRACE_NAME, g->id, 0, 0, g->name);
-	return 0;
+	counter = counter_is_clock();
+	ring->first = moment();
+	vv__syscall(SYS_madvise, ring, bytes, MADV_POPULATE_WRITE);
+	strcpy(ring->words[sizeof words / sizeof *words - 1], "something");
+	ring->pid = (int32_t)vv__syscall(SYS_getpid);
+	ring->event_size = sizeof(struct vv__trace_event);
+	ring->capacity = EVENTS;
+	vv__syscall(SYS_prctl, PR_GET_NAME, ring->program);
+	ring->last = moment();
+	memcpy(ring->magic, VV__TRACE_MAGIC, sizeof ring->magic);
 }
 
 /* When the hub starts. */
@@ -102,14 +223,10 @@ void vv__trace_start(void)
 		return;
 	}
 	ring = (struct vv__trace_ring *)p;
-	ring->pid = (int32_t)vv__syscall(SYS_getpid);
-	ring->event_size = sizeof(struct vv__trace_event);
-	ring->capacity = EVENTS;
-	vv__syscall(SYS_prctl, PR_GET_NAME, ring->program);
-	memcpy(ring->magic, VV__TRACE_MAGIC, sizeof ring->magic);
+	fill_header(bytes);
 	vv__tracing = true;
 	if (running)
-		vv__trace_event(VV__TRACE_RUN, running->id, 0, vv__hub.carrier->tid, NULL);
+		vv__trace_event(VV__TRACE_RUN, running->id, 0, vv__hub.carrier->tid, VV__TRACE_READY);
 }
 
 static void await_command(long pid)
@@ -127,14 +244,15 @@ static void await_command(long pid)
 void vv__trace_end(void)
 {
 	char out[PATH_MAX + 8] = "--json=";
-	const char *const words[] = {"timeline", out, file, "--remove", NULL};
+	const char *const command[] = {"timeline", out, file, "--remove", NULL};
 	long pid;
 
 	if (!__atomic_exchange_n(&vv__tracing, false, __ATOMIC_SEQ_CST))
 		return;
+	ring->last = moment();
 	vv__each(note_name, NULL);
 	strncpy(out + 7, json, sizeof out - 8);
-	pid = vv__report_by_command(words);
+	pid = vv__report_by_command(command);
 	if (pid)
 		await_command(pid);
 	else

@@ -9,28 +9,40 @@
 #include "core.h"
 
 enum vv__trace_kind {
-	VV__TRACE_NEW = 1, /* id was made by other; what: its name */
-	VV__TRACE_NAME,
-	VV__TRACE_RUN, /* id runs on kernel thread tid */
-	VV__TRACE_STOP, /* id has left kernel thread tid; what it waits for, "" if it is ready, or one of those below */
-	VV__TRACE_WAKE,	    /* id was made ready by other; 0: by the hub, for an event or a deadline */
+	VV__TRACE_NEW = 1, /* id was made by other */
+	VV__TRACE_NAME,	   /* of id: in place of time, other and tid */
+	VV__TRACE_RUN,	   /* id runs on kernel thread tid */
+	VV__TRACE_STOP,	   /* id has left kernel thread tid; what: for what it waits, or one of those below */
+	VV__TRACE_SWITCH,  /* the same, and other runs there */
+	VV__TRACE_WAKE,	   /* id was made ready by other; 0: by the hub, for an event or a deadline */
 	VV__TRACE_HANDOVER, /* id keeps its kernel thread, the hub goes on on tid */
 };
 
-#define VV__TRACE_HOP "\x01hop"
-#define VV__TRACE_ENDED                                                                                      \
-	"\x01"                                                                                               \
-	"end"
+/* What a greenlet that stops waits for: one of these, or the place of its text in the ring's table from WORDS on. */
+enum vv__trace_what { VV__TRACE_READY, VV__TRACE_HOP, VV__TRACE_ENDED, VV__TRACE_WORDS };
 
+/* Two or three of these are written at each switch: small, and a counter of the CPU's for a clock. */
 struct vv__trace_event {
-	int64_t time;
-	uint64_t id, other;
-	int32_t tid;
-	uint32_t kind; /* written last */
-	char what[16];
+	union {
+		struct {
+			uint64_t time;	/* the ring's clock */
+			uint32_t other; /* the low half, as id */
+			int32_t tid;
+		};
+		char name[16];
+	};
+	uint32_t id;
+	uint16_t what;
+	uint16_t kind; /* written last */
 };
 
-#define VV__TRACE_MAGIC "vvtrace1"
+#define VV__TRACE_MAGIC "vvtrace2"
+
+/* What the ring's clock said when CLOCK_MONOTONIC was at ns. */
+struct vv__trace_moment {
+	uint64_t time;
+	int64_t ns;
+};
 
 struct vv__trace_ring {
 	char magic[8];
@@ -39,6 +51,8 @@ struct vv__trace_ring {
 	uint64_t capacity; /* a power of two */
 	_Atomic uint64_t next;
 	char program[32];
+	struct vv__trace_moment first, last; /* far enough apart to tell the clock's pace */
+	char words[128][24];
 };
 
 enum { VV__TRACE_HEADER = 4096 };
@@ -49,7 +63,10 @@ void vv__trace_start(void);
 /* Write down what is there, as JSON. Once; nothing is noted any more. */
 void vv__trace_end(void);
 void vv__trace_forked(void);
-void vv__trace_event(enum vv__trace_kind kind, uint64_t id, uint64_t other, int tid, const char *what);
+void vv__trace_event(enum vv__trace_kind kind, uint64_t id, uint64_t other, int tid, unsigned what);
+/* g stops on kernel thread tid, next runs there; null: the hub. */
+void vv__trace_switch(struct vv_greenlet *g, struct vv_greenlet *next, int tid);
+void vv__trace_new(struct vv_greenlet *g, struct vv_greenlet *by);
 
 #define vv__trace(...)                                                                                       \
 	do {                                                                                                 \

@@ -24,9 +24,9 @@ struct track {
 	uint64_t id;
 	enum phase phase;
 	int64_t since;
-	int tid;       /* RUNNING: on which kernel thread */
-	bool woken;    /* before it was seen to stop */
-	char what[17]; /* PARKED: for what */
+	int tid;	  /* RUNNING: on which kernel thread */
+	bool woken;	  /* before it was seen to stop */
+	const char *what; /* PARKED: for what */
 	char name[17];
 };
 
@@ -36,6 +36,7 @@ static struct {
 	uint64_t on[1024]; /* kernel threads seen, and the greenlet that runs there */
 	int tids[1024];
 	int ntids;
+	const struct vv__trace_ring *ring;
 	int64_t start, end;
 	unsigned long flows;
 	FILE *out;
@@ -183,60 +184,62 @@ static void run(struct track *t, int tid, int64_t now)
 	r.on[c] = t->id;
 }
 
-static void stop(struct track *t, const struct vv__trace_event *e)
+static void stop(struct track *t, const struct vv__trace_event *e, int64_t now)
 {
+	static const enum phase after[] = {
+	    [VV__TRACE_READY] = RUNNABLE, [VV__TRACE_HOP] = HOPPING, [VV__TRACE_ENDED] = GONE};
+	unsigned word = (unsigned)e->what - VV__TRACE_WORDS;
+
 	if (t->phase != RUNNING)
 		return;
-	if (!memcmp(e->what, VV__TRACE_HOP, sizeof(VV__TRACE_HOP)))
-		enter_phase(t, HOPPING, e->time);
-	else if (!memcmp(e->what, VV__TRACE_ENDED, sizeof(VV__TRACE_ENDED)))
-		enter_phase(t, GONE, e->time);
+	if (e->what < VV__TRACE_WORDS)
+		enter_phase(t, after[e->what], now);
 	else
-		enter_phase(t, e->what[0] && !t->woken ? PARKED : RUNNABLE, e->time);
-	snprintf(t->what, sizeof(t->what), "%.16s", e->what);
+		enter_phase(t, t->woken ? RUNNABLE : PARKED, now);
+	t->what = word < sizeof(r.ring->words) / sizeof(*r.ring->words) ? r.ring->words[word] : "";
 	t->woken = false;
 }
 
-static void wake(struct track *t, const struct vv__trace_event *e)
+static void wake(struct track *t, const struct vv__trace_event *e, int64_t now)
 {
-	write_flow(e->other, e->id, e->time);
+	write_flow(e->other, e->id, now);
 	if (t->phase == PARKED || t->phase == UNKNOWN)
-		enter_phase(t, RUNNABLE, e->time);
+		enter_phase(t, RUNNABLE, now);
 	else
 		t->woken = true;
 }
 
-static void replay(const struct vv__trace_event *e)
+static void replay(const struct vv__trace_event *e, int64_t now)
 {
 	struct track *t = track_of(e->id);
 
 	switch (e->kind) {
 	case VV__TRACE_NEW:
-		snprintf(t->name, sizeof(t->name), "%.16s", e->what);
-		write_flow(e->other, e->id, e->time);
-		enter_phase(t, RUNNABLE, e->time);
-		break;
-	case VV__TRACE_NAME:
-		snprintf(t->name, sizeof(t->name), "%.16s", e->what);
+		write_flow(e->other, e->id, now);
+		enter_phase(t, RUNNABLE, now);
 		break;
 	case VV__TRACE_RUN:
-		run(t, e->tid, e->time);
+		run(t, e->tid, now);
 		break;
 	case VV__TRACE_STOP:
-		stop(t, e);
+		stop(t, e, now);
+		break;
+	case VV__TRACE_SWITCH:
+		stop(t, e, now);
+		run(track_of(e->other), e->tid, now);
 		break;
 	case VV__TRACE_WAKE:
-		wake(t, e);
+		wake(t, e, now);
 		break;
 	case VV__TRACE_HANDOVER:
 		fprintf(r.out,
 		    ",\n{\"ph\":\"i\",\"s\":\"t\",\"pid\":%d,\"tid\":%lu,\"ts\":%.3f,\"name\":\"handed "
 		    "over\"}",
-		    GREENLETS, (unsigned long)e->id, us(e->time - r.start));
+		    GREENLETS, (unsigned long)e->id, us(now - r.start));
 		fprintf(r.out,
 		    ",\n{\"ph\":\"i\",\"s\":\"t\",\"pid\":%d,\"tid\":%d,\"ts\":%.3f,\"name\":\"takes the "
 		    "hub\"}",
-		    CARRIERS, e->tid, us(e->time - r.start));
+		    CARRIERS, e->tid, us(now - r.start));
 		break;
 	}
 }
@@ -277,30 +280,53 @@ static int by_time(const void *a, const void *b)
 	return x->index < y->index ? -1 : 1;
 }
 
-static int convert_events(const struct vv__trace_ring *ring, const char *json)
+/* Nanoseconds of CLOCK_MONOTONIC, by two moments of the ring's clock. */
+static int64_t ns_of(const struct vv__trace_event *e)
 {
-	const struct vv__trace_event *events = (const void *)((const char *)ring + VV__TRACE_HEADER);
-	uint64_t next = atomic_load(&((struct vv__trace_ring *)ring)->next);
-	uint64_t first = next > ring->capacity ? next - ring->capacity : 0;
-	struct keyed *order = calloc(next - first + 1, sizeof(*order));
+	const struct vv__trace_moment *a = &r.ring->first, *b = &r.ring->last;
+	double pace = b->time > a->time ? (double)(b->ns - a->ns) / (double)(b->time - a->time) : 1;
+
+	return a->ns + (int64_t)((double)(int64_t)(e->time - a->time) * pace);
+}
+
+/* Events that have a time, in its order; names are given at once. */
+static size_t sorted(struct keyed *order, uint64_t first, uint64_t next)
+{
+	const struct vv__trace_event *events = (const void *)((const char *)r.ring + VV__TRACE_HEADER);
 	size_t n = 0;
+
+	for (uint64_t i = first; i < next; i++) {
+		const struct vv__trace_event *e = &events[i & (r.ring->capacity - 1)];
+
+		if (e->kind == VV__TRACE_NAME)
+			memcpy(track_of(e->id)->name, e->name, sizeof(e->name));
+		else if (e->kind)
+			order[n++] = (struct keyed){e, i};
+	}
+	qsort(order, n, sizeof(*order), by_time);
+	return n;
+}
+
+static int convert_events(const char *json)
+{
+	uint64_t next = atomic_load(&((struct vv__trace_ring *)r.ring)->next);
+	uint64_t first = next > r.ring->capacity ? next - r.ring->capacity : 0;
+	struct keyed *order = calloc(next - first + 1, sizeof(*order));
+	size_t n;
 
 	r.out = fopen(json, "we");
 	if (!r.out || !order)
 		return complain(VV__EXIT_FAILED, "timeline: %s: %m", json);
-	for (uint64_t i = first; i < next; i++)
-		if (events[i & (ring->capacity - 1)].kind)
-			order[n++] = (struct keyed){&events[i & (ring->capacity - 1)], i};
-	qsort(order, n, sizeof(*order), by_time);
-	r.start = n ? order[0].e->time : 0;
-	r.end = n ? order[n - 1].e->time : 0;
+	n = sorted(order, first, next);
+	r.start = n ? ns_of(order[0].e) : 0;
+	r.end = n ? ns_of(order[n - 1].e) : 0;
 	fprintf(r.out, "{\"displayTimeUnit\":\"ns\",\"otherData\":{\"lost\":%lu},\"traceEvents\":[\n",
 	    (unsigned long)first);
 	fprintf(r.out, "{\"ph\":\"M\",\"pid\":%d,\"name\":\"process_name\",\"args\":{\"name\":\"carriers\"}}",
 	    CARRIERS);
 	write_name(GREENLETS, 0, "process_name", "greenlets");
 	for (size_t i = 0; i < n; i++)
-		replay(order[i].e);
+		replay(order[i].e, ns_of(order[i].e));
 	finish();
 	fputs("\n]}\n", r.out);
 	free(order);
@@ -323,7 +349,8 @@ static int convert(const char *path, const char *json, bool remove)
 	    (uint64_t)st.st_size != VV__TRACE_HEADER + ring->capacity * ring->event_size)
 		return complain(
 		    VV__EXIT_FAILED, "timeline: %s: not what a traced program of this version leaves", path);
-	status = convert_events(ring, json);
+	r.ring = ring;
+	status = convert_events(json);
 	if (!status && remove)
 		unlink(path);
 	return status;

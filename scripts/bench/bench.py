@@ -4,6 +4,7 @@ A variant is measured in every round after the one before it, so that whatever e
 them; a ratio is always taken within one round, and medians of ratios are printed.
 """
 import argparse
+import contextlib
 import os
 import shutil
 import statistics
@@ -92,6 +93,27 @@ def variants(workload, plain, options):
     if not options.only_vervet:
         found += [(name, command, os.environ) for name in PEERS if (command := peer(workload, name))]
     return found
+
+
+# ---- the echo server (echo_*.c) under load ----
+
+@contextlib.contextmanager
+def echo_server(command, env):
+    """Start it on core 0; yields its process id and port."""
+    p = subprocess.Popen(["taskset", "-c", "0", *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env)
+    try:
+        yield p.pid, p.stdout.readline().decode().strip()
+    finally:
+        p.kill()
+        p.wait()
+
+
+def echo_load(load, server, active, idle, seconds):
+    """Load it from core 1; requests per second, and microseconds of its CPU for each."""
+    pid, port = server
+    out = subprocess.run(["taskset", "-c", "1", *load, port, str(pid), str(active), str(idle), str(seconds)],
+                         stdout=subprocess.PIPE, timeout=seconds + 120, check=True).stdout
+    return float(out.split()[0]), float(out.split()[1])
 
 
 # ---- rounds and rows ----
