@@ -21,27 +21,84 @@
 
 /* ---- fork ------------------------------------------------------------------------------------------------- */
 
-/* From the last prepare handler to the first handler afterwards no signal is taken: in the child the program's signal
- * handlers would find the parent's hub. */
+/*
+ * One fork at a time: the kernel copies an address space under a lock that page faults want, too, and behind fifty that
+ * queue for it the hub would wait fifty times as long. So greenlets queue up here, parked, and the hub goes on between
+ * two forks. The turn is held from the last prepare handler to the first handler afterwards, never while handlers of
+ * the program run: those may wait for each other.
+ */
+static struct {
+	_Atomic(struct vv_greenlet *) g; /* whose it is */
+	uint64_t mask;			 /* that greenlet's signal mask before */
+} turn;
+
+static bool is_taken(void *unused)
+{
+	return atomic_load(&turn.g) != NULL;
+}
+
+/* No handler of the program runs from here on: it could jump away. Main stays where it is, see process.h. */
+static void take_turn(struct vv_greenlet *g)
+{
+	uint64_t mask = g->mask, place = 0;
+	const struct vv__park park = {
+	    .key = &turn, .deadline = VV__FOREVER, .turn = &place, .what = "fork", .valid = is_taken};
+	struct vv_greenlet *nobody = NULL;
+
+	vv__set_mask(g, ~0ul);
+	while (!atomic_compare_exchange_strong(&turn.g, &nobody, g)) {
+		vv__park_on(&park);
+		nobody = NULL;
+	}
+	turn.mask = mask;
+	if (g != vv__main_greenlet())
+		vv__hop();
+}
+
+static void end_turn(struct vv_greenlet *g)
+{
+	uint64_t mask = turn.mask;
+
+	if (g != vv__main_greenlet())
+		vv__hop_back();
+	atomic_store(&turn.g, NULL);
+	vv__wake(&turn, 1);
+	vv__change_mask(g, mask);
+}
+
+/* Nor is a signal taken meanwhile by a greenlet that needs no turn: in the child the program's signal handlers would find
+ * the parent's hub. */
 static void before_fork(void)
 {
+	struct vv_greenlet *g = vv__me();
 	uint64_t all = ~0ull;
 
 	vv__fdinfo_shared();
-	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &vv__me()->fork_mask, sizeof(all));
+	if (!vv__step_aside(g, process))
+		take_turn(g);
+	vv__fork_begins();
+	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &g->fork_mask, sizeof(all));
 }
 
 static void in_parent(void)
 {
-	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, &vv__me()->fork_mask, NULL, sizeof(uint64_t));
+	struct vv_greenlet *g = vv__me();
+
+	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, &g->fork_mask, NULL, sizeof(uint64_t));
+	if (atomic_load(&turn.g) == g)
+		end_turn(g);
 }
 
 static void in_child(void)
 {
+	struct vv_greenlet *g = vv__me();
+
 	vv__fork_child();
 	vv__kept_forget();
 	vv__fanout_fork_child();
-	in_parent();
+	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, &g->fork_mask, NULL, sizeof(uint64_t));
+	if (atomic_exchange(&turn.g, NULL) == g)
+		vv__set_mask(g, turn.mask);
 }
 
 void vv__fork_start(void)
@@ -152,11 +209,8 @@ void vv__birth_ends(bool hopped)
 
 VV_EXPORT pid_t fork(void)
 {
-	bool hopped = vv__birth_begins();
-	pid_t pid = REAL(fork)();
-
-	vv__birth_ends(hopped);
-	return pid;
+	vv__me();
+	return REAL(fork)();
 }
 VV_ALIAS(__fork, fork);
 VV_ALIAS(__libc_fork, fork);
@@ -164,7 +218,6 @@ VV_ALIAS(__libc_fork, fork);
 /* The one fork without handlers. */
 VV_EXPORT pid_t _Fork(void)
 {
-	bool hopped = vv__birth_begins();
 	pid_t pid;
 
 	before_fork();
@@ -173,7 +226,6 @@ VV_EXPORT pid_t _Fork(void)
 		in_child();
 	else
 		in_parent();
-	vv__birth_ends(hopped);
 	return pid;
 }
 
@@ -300,7 +352,8 @@ VV_EXPORT int system(const char *command)
 	struct vv__detour *d = direct || !command ? NULL : vv__detour(strlen(command) + 1);
 
 	if (d) {
-		r = (int)vv__detour_run(d, REAL(system), (long)vv__detour_copy(d, command, strlen(command) + 1));
+		r = (int)vv__detour_run(
+		    d, REAL(system), (long)vv__detour_copy(d, command, strlen(command) + 1));
 		vv__detour_end(d);
 	} else {
 		if (!direct)

@@ -14,7 +14,7 @@ void vv__fork_start(void);
 /* SYS_clone with arguments that make it a fork. Returns as the kernel does. */
 long vv__fork_raw(const long *clone_args);
 
-/* Around a call that makes a process: it takes the kernel milliseconds, so it is made on a carrier. The main greenlet
+/* Around a call that spawns a process: it takes the kernel milliseconds, so it is made on a carrier. The main greenlet
  * stays: debuggers expect that the thread that forked is the one that traces. Async-signal-safe. */
 bool vv__birth_begins(void);
 void vv__birth_ends(bool hopped);

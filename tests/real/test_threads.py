@@ -1,11 +1,14 @@
 """C programs with threads that plain blocking calls, forks and signals must not hold up, driven from outside."""
 
 import concurrent.futures
+import contextlib
 import ctypes
 import mmap
 import os
+import re
 import signal
 import socket
+import statistics
 import struct
 import time
 
@@ -51,19 +54,34 @@ def forks_beside_conversations():
         assert (got := run([program], patched=patched)) == (0, b"500 children ended well, 20000 messages arrived\n", b""), got
 
 
+def before_others():
+    """Other programs on a busy machine must not be what makes ticks late. In the child; needs privileges."""
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+
+
 @case(alone=True)
 def ticks_beside_fifty_that_wait_for_children():
-    """No tick is more than 10 ms later than in the plain run; tried again, for others may use the machine."""
+    """The latest tick of the middle run is no more than 10 ms later than the plain run's."""
     program = compiled("tests/real/waiting_parent.c")
     late = {False: [], True: []}
-    for _ in range(8):
+    for _ in range(7):
         for patched in (False, True):
-            status, out, err = run([program], patched=patched)
+            status, out, err = run([program], patched=patched, preexec_fn=before_others)
             assert status == 0 and out.split() == [b"%d" % i for i in range(50)], (patched, status, out)
             late[patched].append(float(err))
-        if min(late[True]) <= max(late[False]) + 0.01:
+        if len(late[True]) >= 3 and statistics.median(late[True]) <= statistics.median(late[False]) + 0.01:
             return
     raise AssertionError(f"seconds that ticks were late: {late}")
+
+
+@case
+def forks_of_fifty_queue_up():
+    """Each would need a kernel thread, and all of them the lock of the address space, which the hub needs, too."""
+    program = compiled("tests/real/waiting_parent.c")
+    status, _, err = run([program], patched=True, env={"VERVET_STATS": "1"})
+    most = max(int(n) for n in re.findall(rb"carriers at peak (\d+)", err))
+    assert status == 0 and most < 10, (status, most)
 
 
 class Counts:
