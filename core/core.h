@@ -21,6 +21,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -76,68 +77,77 @@ struct vv__fd_node {
  */
 struct vv__wait {
 	struct vv_greenlet *g;
-	struct vv__wait *outer;	      /* the wait that a signal handler interrupted */
-	struct vv__wait *next, *prev; /* bucket's queue */
-	const void *key;	      /* address waited for */
-	uintptr_t tag;		      /* caller's: tells kinds of waiters on one address apart */
-	uint64_t turn;               /* when it first queued up: order among waiters that come again */
-	int64_t deadline;	      /* VV__FOREVER: none */
-	int64_t since;		      /* when it began, as the hub's clock was */
-	uint32_t heap_index;	      /* place in the hub's heap + 1; 0: not there */
-	uint64_t order;		      /* ties between equal deadlines */
-	uintptr_t frame;	      /* stack pointer where it began */
+	struct vv__wait *outer; /* the wait that a signal handler interrupted */
 	_Atomic uint8_t state;
 	uint8_t kind;
-	bool api;		   /* VV__API was among the flags */
-	const char *what;	   /* in words, for reports: "mutex", "read" ... */
-	void (*expire)(struct vv__wait *); /* VV__TIMER: called in the hub when the deadline is reached */
+	bool api;	     /* VV__API was among the flags */
+	uint32_t heap_index; /* place in the hub's heap + 1; 0: not there */
+	int64_t deadline;    /* VV__FOREVER: none */
+	int64_t since;	     /* when it began, as the hub's clock was */
+	uintptr_t frame;     /* stack pointer where it began */
+	const void *key;     /* address waited for */
+	const char *what;    /* in words, for reports: "mutex", "read" ... */
 	struct vv__fd_node *nodes; /* VV__WAIT_FDS: one per descriptor */
+	struct vv__fd_node node1;  /* the usual single one */
 	uint32_t nnodes;
-	struct vv__fd_node node1; /* the usual single one */
-	struct vv__fd_node *many; /* room for more, kept for the next time */
-	uint32_t cap;		  /* of many */
+	uint32_t cap;			   /* of many */
+	struct vv__fd_node *many;	   /* room for more, kept for the next time */
+	struct vv__wait *next, *prev;	   /* bucket's queue */
+	uintptr_t tag;			   /* caller's: tells kinds of waiters on one address apart */
+	uint64_t turn;			   /* when it first queued up: order among waiters that come again */
+	uint64_t order;			   /* ties between equal deadlines */
+	void (*expire)(struct vv__wait *); /* VV__TIMER: called in the hub when the deadline is reached */
 };
 
 typedef void *(*vv__start_fn)(void *);
 
-/* A greenlet. Records come from a slab that is never unmapped: a stale pointer is safe to look at. */
+/*
+ * A greenlet. Records come from a slab that is never unmapped: a stale pointer is safe to look at.
+ *
+ * With thousands of greenlets every line of a record is a cache miss at each turn, so what a turn touches comes first:
+ * VV__HOT bytes, which the hub fetches ahead.
+ */
 struct vv_greenlet {
 	struct vv__context ctx;
 	struct vv__hub *hub;
 	struct vv_greenlet *next; /* run queue or inbox */
 	_Atomic uint8_t state;
-	volatile uint8_t inside;     /* in a Vervet critical section: handlers are kept for later */
-	bool holds;		     /* entered: hub->running is null on our behalf */
-	bool is_hub;		     /* the pseudo greenlet of hub and idle carriers */
-	bool cooperative;	     /* made by vv_spawn: never handed over */
-	bool hog;		     /* known for long stretches: resume on a carrier of its own */
-	bool foreign;		     /* a kernel thread that libc or the program made behind our back */
-	bool hopped;		     /* on a carrier of its own until vv__hop_back */
-	bool rejoins;                /* on its way back: must be resumed with the hub, hog or not */
-	bool fresh;		     /* never resumed yet */
-	bool away;		     /* handed over or hopping: counted in hub->away */
-	bool unwound;		     /* ended by pthread_exit or cancellation: its shell is not used again */
-	bool pinned;		     /* native for good */
-	bool pooled;		     /* its shell has the usual size and may be used again */
-	uint8_t native;		     /* > 0: pinned to its kernel thread; blocking calls are the real ones */
-	uintptr_t hop_frame;	     /* stack pointer where it became native */
-	_Atomic int native_futex;    /* where a native greenlet parks */
+	volatile uint8_t inside; /* in a Vervet critical section: handlers are kept for later */
+	bool holds;		 /* entered: hub->running is null on our behalf */
+	bool is_hub;		 /* the pseudo greenlet of hub and idle carriers */
+	bool cooperative;	 /* made by vv_spawn: never handed over */
+	bool hog;		 /* known for long stretches: resume on a carrier of its own */
+	bool foreign;		 /* a kernel thread that libc or the program made behind our back */
+	bool hopped;		 /* on a carrier of its own until vv__hop_back */
+	bool rejoins;		 /* on its way back: must be resumed with the hub, hog or not */
+	bool fresh;		 /* never resumed yet */
+	bool away;		 /* handed over or hopping: counted in hub->away */
+	bool unwound;		 /* ended by pthread_exit or cancellation: its shell is not used again */
+	bool pinned;		 /* native for good */
+	bool pooled;		 /* its shell has the usual size and may be used again */
+	uint8_t native;		 /* > 0: pinned to its kernel thread; blocking calls are the real ones */
+	uint8_t handled;	 /* VV__HANDLED_*: what ran during the present wait */
 	struct vv__carrier *carrier; /* which kernel thread runs it */
 	struct vv__wait *wait;	     /* innermost wait, or null */
-	struct vv__wait wait1;	     /* the usual one */
-	uint64_t id;		     /* 1 is main; never used again */
-	int64_t stretch_start;	     /* when it was handed over or resumed on a carrier of its own */
-	uint64_t switches;
-	int64_t made;	 /* when it was made */
-	int64_t busy_ns; /* time for which the monitor saw it run: a sample */
 
-	/* signals: see interpose/signal.c */
+	uint64_t id; /* 1 is main; never used again */
+	uint64_t switches;
 	uint64_t mask;		  /* the program's signal mask, kernel layout (bit n-1) */
-	uint64_t fork_mask; /* the kernel's, kept across fork by interpose/process.c */
-	_Atomic uint64_t pending; /* signals directed at this greenlet and kept */
-	uint8_t handled;	  /* VV__HANDLED_*: what ran during the present wait */
-	void *signal_data;
-	stack_t alt_stack; /* size 0: none */
+	_Atomic uint64_t pending; /* signals directed at this greenlet and kept: see interpose/signal.c */
+	_Atomic int *cancel;	  /* VV__CANCEL_* bits, in the thread control block */
+	_Atomic int raised;	  /* error that ends the present or the next cancellable wait */
+	unsigned owned;		  /* locks held that bear its carrier's id: see interpose/owner.c */
+	struct vv__slice *slice;  /* core/slice.c: shares main's stack */
+	stack_t alt_stack;	  /* size 0: none */
+	struct vv__wait wait1;	  /* the usual one */
+
+	_Atomic int native_futex; /* where a native greenlet parks */
+	uintptr_t hop_frame;	  /* stack pointer where it became native */
+	int64_t stretch_start;	  /* when it was handed over or resumed on a carrier of its own */
+	int64_t made;		  /* when it was made */
+	int64_t busy_ns;	  /* time for which the monitor saw it run: a sample */
+	uint64_t fork_mask;	  /* the kernel's, kept across fork by interpose/process.c */
+	void *signal_data;	  /* interpose/signal.c's */
 
 	/* life cycle: see core/greenlet.c and interpose/thread.c */
 	_Atomic int born; /* its shell is published: ctx is valid */
@@ -150,19 +160,18 @@ struct vv_greenlet {
 	struct vv_greenlet *joiner;
 	char name[16];
 	void *dtors;		       /* C++ thread_local destructors, newest first */
-	_Atomic int *cancel;	       /* VV__CANCEL_* bits, in the thread control block */
-	_Atomic int raised;	       /* error that ends the present or the next cancellable wait */
 	uint8_t shell_class;	       /* of a vv greenlet's shell: see core/shell.c; 0: glibc's own */
 	size_t stack_size, guard_size; /* of its shell */
-	void *stack;                 /* if it is one of core/stack.c */
+	void *stack;		       /* if it is one of core/stack.c */
 	struct vv_greenlet *all_next, *all_prev;
-	unsigned owned;              /* locks held that bear its carrier's id: see interpose/owner.c */
-	void *carrier_robust;        /* the robust list that its carrier had before */
-	struct vv__slice *slice;     /* core/slice.c: shares main's stack */
-	void *sched;  /* interpose/sched.c's */
-	void *locals; /* greenlet locals of the public API */
-	void *user;   /* the public API's own part */
+	void *carrier_robust; /* the robust list that its carrier had before */
+	void *sched;	      /* interpose/sched.c's */
+	void *locals;	      /* greenlet locals of the public API */
+	void *user;	      /* the public API's own part */
 };
+
+enum { VV__HOT = 256 };
+_Static_assert(offsetof(struct vv_greenlet, wait1.many) <= VV__HOT, "a turn touches more than the hot part");
 
 enum { VV__HANDLED_RESTART = 1, VV__HANDLED_INTERRUPT = 2 };
 

@@ -103,7 +103,10 @@ static int moving_epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
 	return r;
 }
 
-enum { DOUBT_NS = 1000000000 };
+enum {
+	DOUBT_NS = 1000000000,
+	BATCH = 32, /* events at once: what the kernel touched for the first is still in its cache when it is read */
+};
 
 static int64_t sleep_time(struct vv__hub *h)
 {
@@ -115,11 +118,10 @@ static int64_t sleep_time(struct vv__hub *h)
 	return earliest <= now ? 0 : earliest - now;
 }
 
-/* libev keeps the descriptor in the lower half of an event's data. */
 static void look_at_urgent(struct epoll_event *e)
 {
 	struct epoll_event less = {.data = e->data};
-	int fd = (int)(uint32_t)e->data.u64;
+	int fd = vv__fd_of_event(e);
 	uint32_t wanted;
 
 	if (vv__fd_urgent(fd, &wanted)) {
@@ -141,6 +143,7 @@ static int precise_epoll_wait(int fd, struct epoll_event *events, int n, int tim
 	fd = vv__hub.poll_fd;
 	ns = timeout == 0 ? 0 : sleep_time(&vv__hub);
 	ts = (struct timespec){ns / 1000000000, ns % 1000000000};
+	n = n < BATCH ? n : BATCH;
 	r = vv__syscall(SYS_epoll_pwait2, fd, events, n, ns == VV__FOREVER ? NULL : &ts, NULL, 0);
 	if (r == -ENOSYS)
 		r = vv__syscall(SYS_epoll_pwait, fd, events, n,
@@ -150,6 +153,8 @@ static int precise_epoll_wait(int fd, struct epoll_event *events, int n, int tim
 	for (long i = 0; i < r; i++)
 		if (vv__unlikely(events[i].events & EPOLLPRI))
 			look_at_urgent(&events[i]);
+	if (r > 1)
+		vv__fd_fetch_ahead(events, r);
 	if (r >= 0)
 		return r;
 	errno = -r;
