@@ -270,6 +270,9 @@ int vv__wake_masked(const void *key, uintptr_t mask, int n);
 /* Wake up to nwake waiters of from, move up to nmove of the rest to the tail of to. Returns woken + moved.
  * valid(arg) is called with both buckets locked; if it says no: -EAGAIN and nothing happens. */
 int vv__requeue(const void *from, const void *to, int nwake, int nmove, bool (*valid)(void *), void *arg);
+/* A new object begins at this address. Who still waits for an old one there waits on, but the new one has nothing to do
+ * with it, as in libc, whose objects count their waiters. */
+void vv__forget_waiters(const void *key);
 /* How many wait on key (with that tag, if tag is not 0). Takes the bucket's lock only if the bucket is in use. */
 int vv__waiters(const void *key, uintptr_t tag);
 
@@ -317,6 +320,8 @@ void vv__hop_back(void);
 
 /* Make the greenlet native for good: it gets a kernel thread of its own (namespaces, affinity ...). */
 void vv__pin(void);
+/* For a native greenlet: its kernel thread ends as soon as the greenlet has left it. */
+void vv__carrier_spoil(void);
 
 /* ---- greenlets -------------------------------------------------------------------------------------- */
 

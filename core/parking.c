@@ -387,6 +387,14 @@ int vv__requeue(const void *from, const void *to, int nwake, int nmove, bool (*v
 	return n;
 }
 
+void vv__forget_waiters(const void *key)
+{
+	static char limbo;
+
+	if (atomic_load(&bucket_of(key)->count) != 0)
+		vv__requeue(key, &limbo, 0, INT_MAX, NULL, NULL);
+}
+
 void vv__parking_forget(void)
 {
 	for (int i = 0; i < BUCKETS; i++)

@@ -176,6 +176,7 @@ VV_EXPORT int pthread_cond_broadcast(pthread_cond_t *c)
 VV_EXPORT int pthread_cond_init(pthread_cond_t *c, const pthread_condattr_t *attr)
 {
 	vv__real_need();
+	vv__forget_waiters(c);
 	return REAL(pthread_cond_init)(c, attr);
 }
 

@@ -374,6 +374,7 @@ VV_EXPORT int pthread_mutex_init(pthread_mutex_t *m, const pthread_mutexattr_t *
 	int r, shared = PTHREAD_PROCESS_SHARED;
 
 	vv__real_need();
+	vv__forget_waiters(m);
 	r = REAL(pthread_mutex_init)(m, attr);
 	if (r == 0 && attr && m->__data.__kind & VV__ROBUST && pthread_mutexattr_getpshared(attr, &shared) == 0 &&
 	    shared == PTHREAD_PROCESS_PRIVATE)
