@@ -422,6 +422,14 @@ void vv__hop_back(void)
 	vv__leave(g);
 }
 
+void vv__carrier_spoil(void)
+{
+	struct vv__carrier *c = vv__me()->carrier;
+
+	if (c && c != &first)
+		c->spoiled = true;
+}
+
 void vv__pin(void)
 {
 	struct vv_greenlet *g = vv__me();
@@ -429,8 +437,7 @@ void vv__pin(void)
 	vv__hop();
 	g->pinned = true;
 	g->hop_frame = UINTPTR_MAX; /* no jump ends it */
-	if (g->carrier && g->carrier != &first)
-		g->carrier->spoiled = true;
+	vv__carrier_spoil();
 }
 
 int vv__hub_tid(void)

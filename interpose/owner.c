@@ -79,18 +79,26 @@ static pthread_mutex_t *mutex_of(const void *entry)
 	return (pthread_mutex_t *)(((uintptr_t)entry & ~1ul) - offsetof(pthread_mutex_t, __data.__list.__next));
 }
 
-/* As the kernel does (handle_futex_death): the word keeps only that somebody waits, and the next one learns of it. */
+/*
+ * As the kernel does (handle_futex_death): the word keeps only that somebody waits, and the next one learns of it. Who
+ * waits in the kernel for a priority-inheriting one gets it when the carrier ends, whose id the word keeps until then.
+ */
 static void mark_dead(struct vv_greenlet *g, const void *entry)
 {
 	pthread_mutex_t *m = mutex_of(entry);
-	int *word = &m->__data.__lock, held = __atomic_load_n(word, __ATOMIC_SEQ_CST), dead;
+	unsigned *word = (unsigned *)&m->__data.__lock, held = __atomic_load_n(word, __ATOMIC_SEQ_CST), dead;
+	bool kept, inherited;
 
 	do {
-		if ((held & FUTEX_TID_MASK) != g->tid && !vv__owned_as(g, held & FUTEX_TID_MASK))
+		kept = vv__owned_as(g, held & FUTEX_TID_MASK);
+		if ((held & FUTEX_TID_MASK) != (unsigned)g->tid && !kept)
 			return;
-		dead = (held & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
+		inherited = kept && (uintptr_t)entry & 1 && held & FUTEX_WAITERS;
+		dead = (inherited ? held : held & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
 	} while (!__atomic_compare_exchange_n(word, &held, dead, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
-	if (held & FUTEX_WAITERS)
+	if (inherited)
+		vv__carrier_spoil();
+	else if (held & FUTEX_WAITERS)
 		vv__syscall(SYS_futex, word, FUTEX_WAKE, 1);
 	vv__wake(m, 1);
 }
