@@ -5,9 +5,19 @@
 
 #include <sys/prctl.h>
 
+/* A child made by the program's own clone has the greenlet of its parent, but another id. */
+long vv__gettid(void)
+{
+	struct vv_greenlet *g = vv__me();
+
+	if (g == vv__main_greenlet())
+		return vv__syscall(SYS_getpid);
+	return g->foreign ? vv__syscall(SYS_gettid) : g->tid;
+}
+
 VV_EXPORT pid_t gettid(void)
 {
-	return vv__me()->tid;
+	return (pid_t)vv__gettid();
 }
 
 /* ---- names ---- */

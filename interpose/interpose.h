@@ -31,6 +31,9 @@ extern unsigned vv__families;
 /* True if the real call is the right one: nothing else could run, or the family is switched off. */
 #define vv__step_aside(g, name) (vv__direct(g) || vv__unlikely(!vv__family_on(name)))
 
+/* What the system call answers to the program. */
+long vv__gettid(void);
+
 /* A result of the core (negative errno) as libc returns it. On success errno stays as it was. */
 static inline long vv__errno_return(long r)
 {

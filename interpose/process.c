@@ -190,6 +190,65 @@ long vv__fork_raw(const long *clone_args)
 	return 0;
 }
 
+struct birth {
+	int (*fn)(void *);
+	void *arg;
+};
+
+/* When fn returns, libc ends this thread only; the process follows its last one, with the status of this one. */
+static int born(void *birth)
+{
+	const struct birth *b = birth;
+	int r;
+
+	in_child();
+	vv__tcb_set_tid(vv__me(), vv__me()->tid);
+	r = b->fn(b->arg);
+	while (atomic_load(&vv__live) > 1)
+		vv__sleep_until(vv__now() + 1000000, 0);
+	vv__syscall(SYS_exit_group, r);
+	return r;
+}
+
+/* A child that copies memory is a fork without handlers. One that shares memory runs as its parent's greenlet: that must
+ * make the real calls meanwhile, and for good if it does not wait for the child. With thread-local data of its own the
+ * child is a thread that we do not know. */
+VV_EXPORT int clone(int (*fn)(void *), void *stack, int flags, void *arg, ...)
+{
+	struct vv_greenlet *g = vv__me();
+	struct birth b = {fn, arg};
+	pid_t *parent_tid, *child_tid;
+	bool hopped;
+	void *tls;
+	va_list ap;
+	int pid;
+
+	va_start(ap, arg);
+	parent_tid = va_arg(ap, pid_t *);
+	tls = va_arg(ap, void *);
+	child_tid = va_arg(ap, pid_t *);
+	va_end(ap);
+	if (!vv__family_on(process) || !fn || !stack || flags & (CLONE_THREAD | CLONE_SETTLS))
+		return REAL(clone)(fn, stack, flags, arg, parent_tid, tls, child_tid);
+	if (flags & CLONE_VM) {
+		if (flags & CLONE_VFORK)
+			vv__hop();
+		else if (!g->pinned)
+			vv__pin();
+		pid = REAL(clone)(fn, stack, flags, arg, parent_tid, tls, child_tid);
+		if (flags & CLONE_VFORK)
+			vv__hop_back();
+		return pid;
+	}
+	hopped = vv__birth_begins();
+	before_fork();
+	pid = REAL(clone)(born, stack, flags, &b, parent_tid, tls, child_tid);
+	in_parent();
+	vv__birth_ends(hopped);
+	return pid;
+}
+VV_ALIAS(__clone, clone);
+
 bool vv__birth_begins(void)
 {
 	struct vv_greenlet *g = vv__me();

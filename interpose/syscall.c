@@ -134,7 +134,7 @@ static long sleep_by_clock(const long *a)
 
 static long get_tid(const long *a)
 {
-	return vv__me()->tid;
+	return vv__gettid();
 }
 
 /* A greenlet must not take its carrier along, the last one takes the process. A kernel thread that is not ours, or a
