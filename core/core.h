@@ -463,15 +463,22 @@ struct vv__stats {
 extern struct vv__stats vv__stats;
 #define vv__count(name) atomic_fetch_add_explicit(&vv__stats.name, 1, memory_order_relaxed)
 
-/* A place where greenlets slept in a system call when the hub was taken from them. The i-th, or null. */
+/* A place where greenlets slept in a system call when the hub was taken from them, and the top of the first one's stack, which
+ * tells who called. The i-th, or null. */
+enum { VV__UNHOOKED = 64 };
 struct vv__unhooked {
-	uint64_t pc, count;
+	uint64_t pc, sp, count;
+	int32_t number; /* of the system call */
+	uint32_t bytes;
+	char stack[2048];
 };
 const struct vv__unhooked *vv__unhooked(int i);
 
 /* Have the vervet command, with these words and our process id, write to where reports go. Async-signal-safe. Returns the
  * command's process id (it is nobody's child here), or 0. */
 long vv__report_by_command(const char *const *words);
+/* Until it has ended, a minute at most. */
+void vv__report_await(long pid);
 void vv__report_signal(int signal);
 
 /* printf-like (only %s %d %u %x %p %ld %lu %c), one raw write to the report descriptor; safe everywhere. */

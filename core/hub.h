@@ -142,6 +142,7 @@ void vv__overflow_carrier(struct vv__carrier *c);
 void vv__overflow_carrier_ends(struct vv__carrier *c);
 
 /* unhooked.c */
+extern struct vv__unhooked vv__unhooked_places[VV__UNHOOKED];
 void vv__note_unhooked(int tid);
 
 /* stack.c */

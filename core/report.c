@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -113,6 +114,18 @@ long vv__report_by_command(const char *const *words)
 	command = command_pid;
 	atomic_store(&busy, 0);
 	return command;
+}
+
+void vv__report_await(long pid)
+{
+	long fd = vv__syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd p = {.fd = (int)fd, .events = POLLIN};
+	struct timespec patience = {60, 0};
+
+	if (fd < 0)
+		return;
+	vv__syscall(SYS_ppoll, &p, 1, &patience, NULL, 8);
+	vv__syscall(SYS_close, fd);
 }
 
 /* ---- deadlocks among some, while others go on ---- */

@@ -5,13 +5,12 @@
 #include "hub.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-enum { EVENTS = 1 << 18, ANCHOR = 1 << 12, LONGEST_MS = 60000 };
+enum { EVENTS = 1 << 18, ANCHOR = 1 << 12 };
 
 _Static_assert(sizeof(struct vv__trace_event) == 24, "events are small");
 _Static_assert(sizeof(struct vv__trace_ring) <= VV__TRACE_HEADER, "the header holds it");
@@ -229,18 +228,6 @@ void vv__trace_start(void)
 		vv__trace_event(VV__TRACE_RUN, running->id, 0, vv__hub.carrier->tid, VV__TRACE_READY);
 }
 
-static void await_command(long pid)
-{
-	long fd = vv__syscall(SYS_pidfd_open, pid, 0);
-	struct pollfd p = {.fd = (int)fd, .events = POLLIN};
-	struct timespec patience = {LONGEST_MS / 1000, 0};
-
-	if (fd < 0)
-		return;
-	vv__syscall(SYS_ppoll, &p, 1, &patience, NULL, 8);
-	vv__syscall(SYS_close, fd);
-}
-
 void vv__trace_end(void)
 {
 	char out[PATH_MAX + 8] = "--json=";
@@ -254,7 +241,7 @@ void vv__trace_end(void)
 	strncpy(out + 7, json, sizeof out - 8);
 	pid = vv__report_by_command(command);
 	if (pid)
-		await_command(pid);
+		vv__report_await(pid);
 	else
 		vv__log("%s holds the trace: run vervet timeline --json=FILE on it", file);
 }

@@ -8,24 +8,28 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-enum { PLACES = 64 };
+struct vv__unhooked vv__unhooked_places[VV__UNHOOKED];
 
-static struct vv__unhooked places[PLACES];
-
-static const char *read_hex(const char *p, uint64_t *value)
+/* The last hexadecimal number of text, which is cut off. */
+static uint64_t last_hex(char *text)
 {
-	for (*value = 0; (*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'f'); p++)
-		*value = *value * 16 + (uint64_t)(*p <= '9' ? *p - '0' : *p - 'a' + 10);
-	return p;
+	char *p = strrchr(text, 'x');
+	uint64_t value = 0;
+
+	if (!p)
+		return 0;
+	*p++ = 0;
+	for (; (*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'f'); p++)
+		value = value * 16 + (uint64_t)(*p <= '9' ? *p - '0' : *p - 'a' + 10);
+	return value;
 }
 
-/* The program counter of kernel thread tid if it sleeps in a system call, else 0. proc(5): number, six arguments, stack
- * pointer, program counter; "running" instead. */
-static uint64_t sleeping_at(int tid)
+/* In which system call kernel thread tid sleeps, and where; false: in none. proc(5): number, six arguments, stack pointer,
+ * program counter; "running" instead. */
+static bool sleeping_at(int tid, struct vv__unhooked *u)
 {
 	char path[48] = "/proc/self/task/", text[256] = "", digits[12];
 	size_t n = strlen(path), d = sizeof digits;
-	uint64_t pc = 0;
 	const char *p;
 	long fd;
 
@@ -35,29 +39,50 @@ static uint64_t sleeping_at(int tid)
 	memcpy(path + n + sizeof digits - d, "/syscall", sizeof "/syscall");
 	fd = vv__syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return 0;
+		return false;
 	vv__syscall(SYS_read, fd, text, sizeof text - 1);
 	vv__syscall(SYS_close, fd);
-	p = text[0] >= '0' && text[0] <= '9' ? strrchr(text, 'x') : NULL;
-	if (p)
-		read_hex(p + 1, &pc);
-	return pc;
+	if (text[0] < '0' || text[0] > '9')
+		return false;
+	u->pc = last_hex(text);
+	u->sp = last_hex(text);
+	u->number = 0;
+	for (p = text; *p >= '0' && *p <= '9'; p++)
+		u->number = u->number * 10 + (*p - '0');
+	return u->pc != 0;
+}
+
+static void keep_stack(struct vv__unhooked *u)
+{
+	struct {
+		uint64_t at, n;
+	} local = {(uintptr_t)u->stack, sizeof u->stack}, remote = {u->sp, sizeof u->stack};
+	long n = vv__syscall(SYS_process_vm_readv, vv__syscall(SYS_getpid), &local, 1, &remote, 1, 0);
+
+	u->bytes = n > 0 ? (uint32_t)n : 0;
 }
 
 void vv__note_unhooked(int tid)
 {
-	uint64_t pc = sleeping_at(tid);
+	struct vv__unhooked at, *u = vv__unhooked_places;
 
-	for (int i = 0; pc && i < PLACES; i++) {
-		if (places[i].pc && places[i].pc != pc)
+	if (!sleeping_at(tid, &at))
+		return;
+	for (int i = 0; i < VV__UNHOOKED; i++, u++) {
+		if (u->pc && (u->pc != at.pc || u->number != at.number))
 			continue;
-		places[i].pc = pc;
-		places[i].count++;
+		if (!u->pc) {
+			u->pc = at.pc;
+			u->sp = at.sp;
+			u->number = at.number;
+			keep_stack(u);
+		}
+		u->count++;
 		return;
 	}
 }
 
 const struct vv__unhooked *vv__unhooked(int i)
 {
-	return i < PLACES && places[i].pc ? &places[i] : NULL;
+	return i < VV__UNHOOKED && vv__unhooked_places[i].pc ? &vv__unhooked_places[i] : NULL;
 }

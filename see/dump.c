@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 struct options {
-	bool json, running, no_stacks, deadlocks;
+	bool json, running, no_stacks, deadlocks, unhooked;
 	const char *only;
 	long greenlet;
 	const char *reason; /* a report: why */
@@ -273,9 +273,52 @@ static void print_json(const struct target *t, const struct options *o)
 	puts("\n]}");
 }
 
+/* ---- calls that nobody hooked ---- */
+
+/* What stands in parentheses at the end of a frame's text. */
+static const char *module_of(const char *frame)
+{
+	const char *p = strrchr(frame, '(');
+
+	return p ? p + 1 : frame;
+}
+
+/* The function that called the system, and those above it until one in another library. */
+static void print_unhooked(const struct vv__unhooked *u, const struct stack *s)
+{
+	size_t n = s->n ? strcspn(module_of(s->frames[0]), ",)") : 0;
+
+	printf("handed over while blocked in %s:", call_name(u->number));
+	for (int i = 0; i < s->n && i < 4; i++) {
+		if (i && !strncmp(module_of(s->frames[i]), "libvervet.so", 12))
+			break;
+		printf("%s %s", i ? " <-" : "", s->frames[i]);
+		if (i && strncmp(module_of(s->frames[i]), module_of(s->frames[0]), n + 1))
+			break;
+	}
+	printf(": %lu time%s\n", (unsigned long)u->count, u->count == 1 ? "" : "s");
+}
+
+static void list_unhooked(const struct target *t, const char *prefix)
+{
+	struct vv__unhooked *places = calloc(VV__UNHOOKED, sizeof(*places));
+	struct stack stack;
+
+	if (places)
+		target_memory(t, (uintptr_t)t->in.unhooked, places, VV__UNHOOKED * sizeof(*places));
+	for (int i = 0; places && i < VV__UNHOOKED && places[i].pc; i++) {
+		unwind_kept(t, &places[i], &stack);
+		fputs(prefix, stdout);
+		print_unhooked(&places[i], &stack);
+	}
+	if (!places || !places[0].pc)
+		puts("no call was handed over while it blocked, or the program runs without --stats");
+	free(places);
+}
+
 /* ---- the command ---- */
 
-enum { JSON = 1, RUNNING, NO_STACKS, ONLY, GREENLET, DEADLOCKS, REPORT };
+enum { JSON = 1, RUNNING, NO_STACKS, ONLY, GREENLET, DEADLOCKS, REPORT, UNHOOKED };
 
 static int read_options(int argc, char **argv, struct options *o)
 {
@@ -283,7 +326,7 @@ static int read_options(int argc, char **argv, struct options *o)
 	    {"running", no_argument, NULL, RUNNING}, {"no-stacks", no_argument, NULL, NO_STACKS},
 	    {"only", required_argument, NULL, ONLY}, {"greenlet", required_argument, NULL, GREENLET},
 	    {"deadlocks", no_argument, NULL, DEADLOCKS}, {"report", required_argument, NULL, REPORT},
-	    {NULL, 0, NULL, 0}};
+	    {"unhooked", no_argument, NULL, UNHOOKED}, {NULL, 0, NULL, 0}};
 	int c;
 
 	opterr = 0;
@@ -292,6 +335,7 @@ static int read_options(int argc, char **argv, struct options *o)
 		o->running |= c == RUNNING;
 		o->no_stacks |= c == NO_STACKS;
 		o->deadlocks |= c == DEADLOCKS;
+		o->unhooked |= c == UNHOOKED;
 		if (c == ONLY)
 			o->only = optarg;
 		if (c == REPORT)
@@ -339,10 +383,15 @@ int dump_command(int argc, char **argv)
 		status = parse_pid("dump", argv[optind], &pid);
 	if (!status)
 		status = o.reason ? find_reporting(&t, pid) : target_find(&t, pid);
-	if (!status)
+	if (!status && !o.unhooked)
 		status = target_read(&t);
 	if (status)
 		return status;
+	if (o.unhooked) {
+		unwind_begin(&t, false);
+		list_unhooked(&t, o.reason ? "vervet: " : "");
+		return 0;
+	}
 	target_locks(&t);
 	if (o.deadlocks && o.reason && !t.cycles)
 		return 0; /* it has gone by itself */

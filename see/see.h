@@ -67,6 +67,7 @@ struct call {
 	long number;
 	unsigned long args[6], sp, pc;
 };
+const char *call_name(long number);
 struct call present_call(const struct target *t, int tid);
 
 /* sockets.c: what descriptor fd of the process is, in words. */
@@ -80,6 +81,8 @@ struct stack {
 };
 /* Stop kernel threads for a moment to see the stacks of greenlets that run? */
 int unwind_begin(const struct target *t, bool stop_running);
+/* Of a system call in the past, by the part of its stack that was kept. */
+void unwind_kept(const struct target *t, const struct vv__unhooked *u, struct stack *out);
 void unwind(const struct target *t, const struct seen *s, struct stack *out);
 
 /* svg.c: a picture of the JSON that timeline wrote, times in milliseconds from its start. */

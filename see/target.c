@@ -142,7 +142,8 @@ static bool is_ours(const struct vv__introspection *in)
 {
 	return in->size == sizeof *in && in->greenlet_size == sizeof(struct vv_greenlet) &&
 	       in->hub_size == sizeof(struct vv__hub) && in->wait_size == sizeof(struct vv__wait) &&
-	       in->stats_size == sizeof(struct vv__stats) && in->carrier_size == sizeof(struct vv__carrier);
+	       in->stats_size == sizeof(struct vv__stats) && in->carrier_size == sizeof(struct vv__carrier) &&
+	       in->unhooked_size == sizeof(struct vv__unhooked);
 }
 
 int target_find(struct target *t, int pid)

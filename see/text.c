@@ -67,6 +67,13 @@ struct call present_call(const struct target *t, int tid)
 	return c;
 }
 
+const char *call_name(long number)
+{
+	bool known = number >= 0 && (size_t)number < sizeof(syscalls) / sizeof(*syscalls) && syscalls[number];
+
+	return known ? syscalls[number] : "a system call";
+}
+
 /* True if the first argument of system call `number` is a descriptor: those that block most. */
 static bool takes_descriptor(const char *name)
 {
@@ -84,15 +91,13 @@ static bool takes_descriptor(const char *name)
 static void running_text(const struct target *t, const struct seen *s, char *text, size_t n)
 {
 	struct call c = present_call(t, s->tid);
-	const char *name = "a system call";
+	const char *name = call_name(c.number);
 	char fd[TEXT / 2] = "";
 
 	if (!c.known || c.number < 0) {
 		snprintf(text, n, "on kernel thread %d", s->tid);
 		return;
 	}
-	if ((size_t)c.number < sizeof(syscalls) / sizeof(*syscalls) && syscalls[c.number])
-		name = syscalls[c.number];
 	if (takes_descriptor(name))
 		descriptor_text(t, (int)c.args[0], fd, sizeof(fd));
 	snprintf(text, n, "in %s%s%s on kernel thread %d", name, *fd ? ": " : "", fd, s->tid);

@@ -27,7 +27,8 @@ static struct {
 	const struct target *t;
 	bool stop_running;
 	uint64_t regs[32];
-	bool all_known; /* or only stack pointer and program counter */
+	bool all_known;			 /* or only stack pointer and program counter */
+	const struct vv__unhooked *kept; /* memory that is read from here */
 	struct {
 		uintptr_t at;
 		bool good;
@@ -60,6 +61,10 @@ static bool read_word(Dwfl *dwfl, Dwarf_Addr at, Dwarf_Word *result, void *arg)
 {
 	char *bytes;
 
+	if (u.kept && at >= u.kept->sp && at + sizeof(*result) <= u.kept->sp + u.kept->bytes) {
+		memcpy(result, u.kept->stack + (at - u.kept->sp), sizeof(*result));
+		return true;
+	}
 	if (at % PAGE > PAGE - sizeof(*result))
 		return target_memory(u.t, at, result, sizeof(*result)) == sizeof(*result);
 	if (!read_page(at & ~(Dwarf_Addr)(PAGE - 1), &bytes))
@@ -110,16 +115,20 @@ static bool from_saved(const struct seen *s)
 	return u.all_known = true;
 }
 
+static void known_place(uint64_t sp, uint64_t pc)
+{
+	u.regs[RSP] = sp;
+	u.regs[RIP] = pc;
+	u.all_known = false;
+}
+
 static bool from_call(const struct seen *s)
 {
 	struct call c = present_call(u.t, s->tid);
 
-	if (!c.known)
-		return false;
-	u.regs[RSP] = c.sp;
-	u.regs[RIP] = c.pc;
-	u.all_known = false;
-	return true;
+	if (c.known)
+		known_place(c.sp, c.pc);
+	return c.known;
 }
 
 static void take_registers(const struct user_regs_struct *r)
@@ -278,6 +287,19 @@ void unwind(const struct target *t, const struct seen *s, struct stack *out)
 	if (stopped)
 		ptrace(PTRACE_DETACH, s->tid, 0, 0);
 	trim(&w);
+}
+
+void unwind_kept(const struct target *t, const struct vv__unhooked *kept, struct stack *out)
+{
+	struct walk w = {.out = out};
+
+	out->n = 0;
+	if (!u.dwfl)
+		return;
+	u.kept = kept;
+	known_place(kept->sp, kept->pc);
+	dwfl_getthread_frames(u.dwfl, (pid_t)((uintptr_t)kept & 0x3fffffff), one_frame, &w);
+	u.kept = NULL;
 }
 
 int unwind_begin(const struct target *t, bool stop_running)

@@ -25,11 +25,16 @@ static void report_fanout(void)
 	    (unsigned long)atomic_load(&vv__slice_stats.largest));
 }
 
+/* With the callers, which the command finds out; without it, what the loader knows. */
 static void report_unhooked(void)
 {
-	const struct vv__unhooked *u;
+	static const char *const words[] = {"dump", "--unhooked", "--report=", NULL};
+	const struct vv__unhooked *u = vv__unhooked(0);
+	long pid = u ? vv__report_by_command(words) : 0;
 
-	for (int i = 0; (u = vv__unhooked(i)); i++) {
+	if (pid)
+		vv__report_await(pid);
+	for (int i = 0; !pid && (u = vv__unhooked(i)); i++) {
 		Dl_info info = {.dli_fname = "?"};
 		const char *base;
 

@@ -40,8 +40,9 @@ def ten_thousand_are_quick():
         readers = [g for g in seen["greenlets"] if g["id"] > 1 and re.search(r"parked .*: read from descriptor \d+ pipe:", g["text"])]
         assert len(readers) >= 10000, len(readers)
         assert all(any("reader (many" in f for f in g["frames"]) for g in readers[:10000]), readers[0]
-        assert took < 10, took
+        assert took < 10, took  # 0.3 s where nothing else runs
         assert len(dump(p.pid, "--greenlet=17")["greenlets"]) == 1
+        assert [g["id"] for g in dump(p.pid, "--only=descriptor 0")["greenlets"]] == [1]
         out, err = p.communicate(timeout=20)
         assert p.returncode == 0 and err == b"", (p.returncode, err)
 
@@ -145,17 +146,18 @@ def a_server_with_200_connections_goes_on_unharmed():
         thread = threading.Thread(target=client)
         thread.start()
         seen = dump_until(p.pid, lambda s: sum(bool(re.search(r"recv from tcp 127", g["text"])) for g in s["greenlets"]) >= 200)
-        start = time.monotonic()
+        took = []
         for _ in range(5):
+            start = time.monotonic()
             seen = dump(p.pid)
-        took = (time.monotonic() - start) / 5
+            took.append(time.monotonic() - start)
         stop.set()
         thread.join()
         ports = {s.getsockname()[1] for s in idle}
         parked = [g for g in seen["greenlets"] if (m := re.search(r"<- 127\.0\.0\.1:(\d+) ", g["text"])) and int(m[1]) in ports]
         assert len(parked) == 200 and not bad and p.poll() is None, (len(parked), bad)
         assert all(any("_PyEval_EvalFrameDefault" in f for f in g["frames"]) for g in parked), parked[0]
-        assert took < 3, took
+        assert min(took) < 1, took  # 0.1 s where nothing else runs
         for s in idle:
             s.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         for s in idle:

@@ -112,7 +112,8 @@ def calls_that_nobody_hooked_are_listed():
     subprocess.run(["gcc", "-g", "-O1", "-rdynamic", "-pthread", ROOT + "/tests/see/programs/unhooked.c", "-o", binary], check=True)
     done = subprocess.run([VERVET, "--stats", binary], capture_output=True, text=True, timeout=30, env=environment())
     assert done.stdout == "done\n", done
-    found = re.search(r"handed over while blocked in own_read \(unhooked\): (\d+) times", done.stderr)
+    found = re.search(r"vervet: handed over while blocked in read: own_read \(unhooked, unhooked.c:\d+\) <- reader \(unhooked, "
+                      r"unhooked.c:\d+\): (\d+) time", done.stderr)
     assert found and 1 <= int(found[1]) <= 20, done.stderr
     done = subprocess.run([VERVET, "--stats", program("many"), "10"], capture_output=True, text=True, timeout=30,
                           stdin=subprocess.DEVNULL, env=environment())
