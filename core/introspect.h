@@ -12,16 +12,18 @@
 
 struct vv__introspection {
 	char magic[8];
-	uint32_t size, greenlet_size, hub_size, wait_size, stats_size, carrier_size, unhooked_size;
+	uint32_t size, greenlet_size, hub_size, wait_size, stats_size, carrier_size;
 	/* addresses */
 	struct vv_greenlet **all;
 	struct vv__hub *hub;
 	struct vv__stats *stats;
 	_Atomic int *live;
-	struct vv__unhooked *unhooked;
 	/* offsets, for readers that do not know the structures */
 	uint32_t id, name, state, context, all_next, wait, carrier, tid, thread, foreign;
 	uint32_t wait_what, wait_key, carrier_tid, hub_running;
+	/* what scripts/vervet-gdb.py does not read */
+	uint32_t unhooked_size;
+	struct vv__unhooked *unhooked;
 };
 
 extern const struct vv__introspection vv_introspection;
