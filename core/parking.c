@@ -10,6 +10,8 @@
 #include "hub.h"
 
 #include <linux/futex.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -21,7 +23,7 @@ struct vv__bucket {
 } __attribute__((aligned(32)));
 
 enum { BUCKET_BITS = 14, BUCKETS = 1 << BUCKET_BITS };
-static struct vv__bucket buckets[BUCKETS];
+static struct vv__bucket buckets[BUCKETS] __attribute__((aligned(4096)));
 
 static struct vv__bucket *bucket_of(const void *key)
 {
@@ -395,8 +397,9 @@ void vv__forget_waiters(const void *key)
 		vv__requeue(key, &limbo, 0, INT_MAX, NULL, NULL);
 }
 
+/* The kernel forgets them: half a megabyte written in every forked child would cost more than the fork itself. */
 void vv__parking_forget(void)
 {
-	for (int i = 0; i < BUCKETS; i++)
-		buckets[i] = (struct vv__bucket){.lock = 0};
+	if (vv__syscall(SYS_madvise, buckets, sizeof buckets, MADV_DONTNEED) < 0)
+		memset(buckets, 0, sizeof buckets);
 }
