@@ -306,8 +306,13 @@ EXEC_LIST(execle, execve(path, argv, env), char **env = va_arg(ap, char **))
 	{                                                                                                    \
 		bool hopped = vv__birth_begins();                                                            \
 		struct vv__exec_env e = vv__exec_env(env);                                                   \
-		int r = REAL(name)(pid, path, actions, attributes, argv, e.env);                             \
+		pid_t child = 0;                                                                             \
+		int r = REAL(name)(&child, path, actions, attributes, argv, e.env);                          \
                                                                                                              \
+		if (r == 0)                                                                                  \
+			vv__forker_note(child, vv__me());                                                    \
+		if (r == 0 && pid)                                                                           \
+			*pid = child;                                                                        \
 		vv__exec_env_free(&e);                                                                       \
 		vv__birth_ends(hopped);                                                                      \
 		return r;                                                                                    \

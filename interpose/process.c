@@ -37,20 +37,30 @@ static bool is_taken(void *unused)
 	return atomic_load(&turn.g) != NULL;
 }
 
-/* No handler of the program runs from here on: it could jump away. Main stays where it is, see process.h. */
+/* From here on no handler of the program runs: it could jump away, or fork. */
+static bool turn_is_mine(struct vv_greenlet *g)
+{
+	struct vv_greenlet *nobody = NULL;
+	uint64_t before = vv__block_all();
+
+	if (!atomic_compare_exchange_strong(&turn.g, &nobody, g)) {
+		vv__unblock(before);
+		return false;
+	}
+	turn.mask = g->mask;
+	vv__set_mask(g, ~0ul);
+	return true;
+}
+
+/* Main stays where it is, see process.h. */
 static void take_turn(struct vv_greenlet *g)
 {
-	uint64_t mask = g->mask, place = 0;
+	uint64_t place = 0;
 	const struct vv__park park = {
 	    .key = &turn, .deadline = VV__FOREVER, .turn = &place, .what = "fork", .valid = is_taken};
-	struct vv_greenlet *nobody = NULL;
 
-	vv__set_mask(g, ~0ul);
-	while (!atomic_compare_exchange_strong(&turn.g, &nobody, g)) {
+	while (!turn_is_mine(g))
 		vv__park_on(&park);
-		nobody = NULL;
-	}
-	turn.mask = mask;
 	if (g != vv__main_greenlet())
 		vv__hop();
 }
@@ -66,6 +76,11 @@ static void end_turn(struct vv_greenlet *g)
 	vv__change_mask(g, mask);
 }
 
+uint64_t vv__mask_beside_fork(struct vv_greenlet *g)
+{
+	return atomic_load(&turn.g) == g ? turn.mask : g->mask;
+}
+
 /* Nor is a signal taken meanwhile by a greenlet that needs no turn: in the child the program's signal handlers would find
  * the parent's hub. */
 static void before_fork(void)
@@ -76,6 +91,8 @@ static void before_fork(void)
 	vv__fdinfo_shared();
 	if (!vv__step_aside(g, process))
 		take_turn(g);
+	if (g != vv__main_greenlet())
+		vv__forker_start();
 	vv__fork_begins();
 	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &g->fork_mask, sizeof(all));
 }
@@ -94,6 +111,8 @@ static void in_child(void)
 	struct vv_greenlet *g = vv__me();
 
 	vv__fork_child();
+	vv__forker_note(g->tid, g);
+	vv__forker_forget();
 	vv__kept_forget();
 	vv__fanout_fork_child();
 	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, &g->fork_mask, NULL, sizeof(uint64_t));
@@ -254,8 +273,10 @@ bool vv__birth_begins(void)
 	struct vv_greenlet *g = vv__me();
 	bool hops = !vv__step_aside(g, process) && g != vv__main_greenlet();
 
-	if (hops)
+	if (hops) {
 		vv__hop();
+		vv__forker_start();
+	}
 	vv__fork_begins();
 	return hops;
 }

@@ -11,6 +11,9 @@ void vv__exec_start(char **env);
 /* Before the program can register handlers of its own: ours run first in a forked child. */
 void vv__fork_start(void);
 
+/* g's signal mask; that of a greenlet in the middle of fork is the one that it will have again. */
+uint64_t vv__mask_beside_fork(struct vv_greenlet *g);
+
 /* SYS_clone with arguments that make it a fork. Returns as the kernel does. */
 long vv__fork_raw(const long *clone_args);
 
@@ -18,6 +21,17 @@ long vv__fork_raw(const long *clone_args);
  * stays: debuggers expect that the thread that forked is the one that traces. Async-signal-safe. */
 bool vv__birth_begins(void);
 void vv__birth_ends(bool hopped);
+
+/* ---- forker.c ---- */
+
+/* Before anybody but main makes a child. Async-signal-safe, as all of these. */
+void vv__forker_start(void);
+/* g has made this child. */
+void vv__forker_note(pid_t child, struct vv_greenlet *g);
+/* The table is the parent's. */
+void vv__forker_forget(void);
+/* Who made this child, or null: unknown, or no more. */
+struct vv_greenlet *vv__forker_of(pid_t child);
 
 /* An environment for a new program: `env` itself, or a patched copy that vv__exec_env_free gives back. */
 struct vv__exec_env {

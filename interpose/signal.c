@@ -6,6 +6,7 @@
  */
 #include "signal.h"
 #include "interpose.h"
+#include "process.h"
 
 #include <ucontext.h>
 
@@ -141,6 +142,14 @@ static bool belongs_here(int sig, const siginfo_t *info)
 	       sig == SIGPROF || sig == SIGVTALRM;
 }
 
+/* The kernel prefers the thread that made the child. */
+static struct vv_greenlet *forker_of(int sig, const siginfo_t *info)
+{
+	struct vv_greenlet *g = sig == SIGCHLD && info->si_code > 0 ? vv__forker_of(info->si_pid) : NULL;
+
+	return g && !(vv__mask_beside_fork(g) & vv__bit(sig)) ? g : NULL;
+}
+
 /*
  * Whose is a signal that the kernel gave to this kernel thread? The kernel prefers the main thread, and programs rely on
  * it: it is main that sleeps until SIGTERM. Null: whoever the hub finds. Inside, g may block the signal: it can
@@ -148,12 +157,14 @@ static bool belongs_here(int sig, const siginfo_t *info)
  */
 static struct vv_greenlet *owner_of(struct vv_greenlet *g, int sig, const siginfo_t *info)
 {
-	struct vv_greenlet *main = vv__main_greenlet(), *timed;
+	struct vv_greenlet *main = vv__main_greenlet(), *other;
 	bool accepts = !g->is_hub && (!g->inside || !(g->mask & vv__bit(sig)));
 	uint8_t state = atomic_load(&main->state);
 
-	if (info->si_code == SI_TIMER && (timed = vv__alarm_owner(sig, info)))
-		return timed;
+	if (info->si_code == SI_TIMER && (other = vv__alarm_owner(sig, info)))
+		return other;
+	if ((other = forker_of(sig, info)))
+		return other;
 	if (!g->is_hub && belongs_here(sig, info))
 		return g;
 	if (g != main && !(main->mask & vv__bit(sig)) && state != VV__DONE && state != VV__FREE)
