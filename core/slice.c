@@ -236,6 +236,18 @@ void vv__slice_range(void *at, size_t size)
 	common.local += size;
 }
 
+void *vv__slice_saved(struct vv_greenlet *g, const void *at)
+{
+	char *p = g->slice->buf;
+
+	for (int i = 0; p && i < common.ranges_n; i++) {
+		if (common.ranges[i].at == at)
+			return p;
+		p += common.ranges[i].size;
+	}
+	return NULL;
+}
+
 bool vv__slice_on_stack(void *base)
 {
 	char *here = __builtin_frame_address(0), *top = base;

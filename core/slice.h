@@ -28,6 +28,8 @@ extern void (*vv__slice_ran)(struct vv_greenlet *g);
 
 /* Thread-local memory of main's that every slice has for itself. Before vv__slice_start. */
 void vv__slice_range(void *at, size_t size);
+/* What g, which does not run, has in the range that begins at `at`; null if it has nothing. */
+void *vv__slice_saved(struct vv_greenlet *g, const void *at);
 /* g, the main greenlet, becomes the first slice; its frames end at base. The hub is started. 0 or a negative errno. */
 int vv__slice_start(struct vv_greenlet *g, void *base);
 /* A second slice goes on from here, before the caller does. 1 in it, 0 in the caller, or a negative errno. data: its. */

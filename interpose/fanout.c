@@ -31,13 +31,16 @@ struct branch {
 	struct sockaddr_storage addr;
 };
 
+enum { PLACES = 64 };
+
 static struct vv__slab branches = {.size = sizeof(struct branch)};
 static struct branch trunk_branch; /* of the flow that main began; in a forked branch, its own */
 
 static struct {
 	void *base; /* where main's frames end */
 	bool started, off, draining;
-	struct vv_greenlet *waiting; /* the trunk, while it waits for a connection */
+	struct vv_greenlet *waiting;  /* the trunk, while it waits for a connection */
+	int places[PLACES], places_n; /* where it does */
 	_Atomic int in_flight;
 } fan;
 
@@ -106,6 +109,7 @@ static bool start_slices(struct vv_greenlet *g)
 	}
 	vv__slice_range(&errno, sizeof errno);
 	vv__slice_range(&h_errno, sizeof h_errno);
+	vv__fankeys_start();
 	dl_iterate_phdr(note_module, NULL);
 	if (vv__slice_start(g, fan.base) < 0) {
 		give_up("out of memory");
@@ -184,6 +188,7 @@ static void landed(struct branch *b)
 static void end_slice(struct vv_greenlet *g, struct branch *b)
 {
 	vv__run_dtors(g);
+	vv__fankeys_end();
 	vv__signals_end(g);
 	if (b->active)
 		landed(b);
@@ -197,10 +202,16 @@ static void drop(struct vv_greenlet *g)
 {
 	struct branch *b = branch_of(g);
 
+	vv__fankeys_drop(g);
 	vv__signals_end(g);
 	vv__slice_drop(g);
 	if (b != &trunk_branch)
 		vv__slab_put(&branches, b);
+}
+
+static void leave(void)
+{
+	fan.waiting = NULL;
 }
 
 /* g comes to where the program waits for a connection. */
@@ -217,6 +228,25 @@ static void arrive_slice(struct vv_greenlet *g)
 	fan.waiting = g;
 	vv__set_main(g);
 	vv__keep_dtors(g);
+}
+
+/* The connection's handler closes the listener: as without us, this program accepts no more. */
+void vv__fanout_closing(unsigned first, unsigned last)
+{
+	struct vv_greenlet *g = vv__me();
+	int n = 0;
+
+	if (!fan.waiting || fan.waiting == g || !g->slice)
+		return;
+	for (int i = 0; i < fan.places_n; i++)
+		if ((unsigned)fan.places[i] < first || (unsigned)fan.places[i] > last)
+			fan.places[n++] = fan.places[i];
+	fan.places_n = n;
+	if (n)
+		return;
+	vv__set_main(g);
+	drop(fan.waiting);
+	leave();
 }
 
 /* 0: wait here; 1: as without us; or a negative errno for the call. */
@@ -238,11 +268,6 @@ static int arrive(struct vv_greenlet *g)
 		arrive_slice(g);
 		return fan.off;
 	}
-}
-
-static void leave(void)
-{
-	fan.waiting = NULL;
 }
 
 static bool has_room(void *unused)
@@ -296,6 +321,7 @@ static int branch_slice(int fd)
 		vv__slab_put(&branches, b);
 	if (r != 1)
 		return r;
+	vv__fankeys_branch();
 	begin(b, fd);
 	n = atomic_fetch_add(&fan.in_flight, 1) + 1;
 	if ((uint64_t)n > vv__fanout_stats.peak)
@@ -396,6 +422,8 @@ bool vv__fanout_accept(int fd, struct sockaddr *addr, socklen_t *len, int flags,
 		return true;
 	}
 	r = arrive(g);
+	fan.places[0] = fd;
+	fan.places_n = 1;
 	if (r > 0)
 		return false;
 	while (r == 0) {
@@ -427,10 +455,17 @@ static int place_among(const struct pollfd *fds, nfds_t n, bool ready)
 bool vv__fanout_polls(const struct pollfd *fds, nfds_t n)
 {
 	struct vv_greenlet *g = vv__me();
-	enum { MANY = 64 };
 
-	return n <= MANY && !g->is_hub && !g->foreign && !fan.draining && place_among(fds, n, false) >= 0 &&
+	return n <= PLACES && !g->is_hub && !g->foreign && !fan.draining && place_among(fds, n, false) >= 0 &&
 	       start(g);
+}
+
+static void note_places(const struct pollfd *fds, nfds_t n)
+{
+	fan.places_n = 0;
+	for (nfds_t i = 0; i < n; i++)
+		if (place_among(&fds[i], 1, false) >= 0)
+			fan.places[fan.places_n++] = fds[i].fd;
 }
 
 /* A program that watches its connections beside the listener serves several at once by itself. */
@@ -440,6 +475,24 @@ static bool multiplexes(const struct branch *b, const struct pollfd *fds, nfds_t
 		if (fds[i].fd == b->fd && still_open(b))
 			return true;
 	return false;
+}
+
+static const char by_itself[] = "the program serves several connections by itself";
+static _Atomic bool *multiplexed; /* forked branches tell the trunk */
+
+static void share_multiplexed(void)
+{
+	long p = by_slices() || multiplexed ? -1
+					    : vv__syscall(SYS_mmap, NULL, sizeof *multiplexed,
+						  PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p > 0)
+		multiplexed = (void *)p;
+}
+
+static bool trunk_is_told(void)
+{
+	return multiplexed && !trunk_branch.active && atomic_load(multiplexed);
 }
 
 static long poll_now(struct pollfd *fds, nfds_t n, int64_t deadline)
@@ -465,6 +518,24 @@ static long await(struct pollfd *fds, nfds_t n, int64_t deadline)
 			break;
 	}
 	return r == -ETIMEDOUT ? 0 : r;
+}
+
+/* In a forked branch that watches its connection beside the listener: it has the connection only. */
+static long poll_alone(struct pollfd *fds, nfds_t n, int64_t deadline)
+{
+	struct pollfd copy[PLACES];
+	long r;
+
+	if (multiplexed)
+		atomic_store(multiplexed, true);
+	memcpy(copy, fds, n * sizeof *fds);
+	for (nfds_t i = 0; i < n; i++)
+		if (place_among(&fds[i], 1, false) >= 0)
+			copy[i].fd = -1;
+	r = poll_now(copy, n, deadline);
+	for (nfds_t i = 0; r >= 0 && i < n; i++)
+		fds[i].revents = copy[i].revents;
+	return r;
 }
 
 /* Show listener fd as the one that is ready. */
@@ -502,16 +573,23 @@ long vv__fanout_poll(struct pollfd *fds, nfds_t n, int64_t deadline)
 
 	if (b->pending)
 		return show(fds, n, b->listener);
-	if (multiplexes(b, fds, n))
-		give_up("the program serves several connections by itself");
+	if (multiplexes(b, fds, n)) {
+		if (vv__fanout.mode == VV__FANOUT_FORK)
+			return poll_alone(fds, n, deadline);
+		give_up(by_itself);
+	}
+	share_multiplexed();
 	r = arrive(vv__me());
 	if (r < 0)
 		return r;
+	note_places(fds, n);
 	for (;;) {
 		r = r ? 0 : await_room();
 		if (r == 0)
 			r = await(fds, n, deadline);
 		fd = r > 0 ? place_among(fds, n, true) : -1;
+		if (trunk_is_told())
+			give_up(by_itself);
 		if (fd < 0 || fan.off || vv__fanout.mode == VV__FANOUT_OFF)
 			break;
 		if (branch_at(fd))

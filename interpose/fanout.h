@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+struct vv_greenlet;
+
 enum vv__fanout_mode { VV__FANOUT_OFF, VV__FANOUT_GREENLET, VV__FANOUT_FORK, VV__FANOUT_PREFORK };
 
 struct vv__fanout_settings {
@@ -40,6 +42,9 @@ bool vv__fanout_in_branch(void);
 /* The frame in which the program's main was called. */
 void vv__fanout_base(void *base);
 
+/* These descriptors are about to be closed. */
+void vv__fanout_closing(unsigned first, unsigned last);
+
 /* A thread was made: the program goes on as it is. */
 void vv__fanout_thread(void);
 
@@ -54,6 +59,16 @@ struct vv__fanout_stats {
 	uint64_t connections, peak;
 };
 extern struct vv__fanout_stats vv__fanout_stats;
+
+/* ---- fankeys.c: thread-specific values ---- */
+
+/* A key was made by the code at `maker`. */
+void vv__fankeys_made(unsigned key, const void *maker);
+void vv__fankeys_start(void);
+/* The caller is a new branch; ends; g ends, which does not run. */
+void vv__fankeys_branch(void);
+void vv__fankeys_end(void);
+void vv__fankeys_drop(struct vv_greenlet *g);
 
 /* ---- fancheck.c ---- */
 

@@ -3,6 +3,7 @@
  * record of each number right (fdinfo.h), to tell the core before a number goes away, and to let Vervet's own
  * descriptors survive a program that closes everything or wants a certain number for itself.
  */
+#include "fanout.h"
 #include "fdcall.h"
 
 /* Of <asm/termbits.h>, which cannot be included together with <termios.h>. */
@@ -21,6 +22,8 @@ VV_EXPORT int close(int fd)
 		errno = EBADF;
 		return -1;
 	}
+	if (vv__fanout_on())
+		vv__fanout_closing(fd, fd);
 	lingers = vv__fdinfo_facts(vv__fdinfo(fd)) & VV__FD_LINGER;
 	vv__fd_forget(fd);
 	if (vv__unlikely(lingers) && !vv__step_aside(g, fd))
@@ -34,6 +37,8 @@ static int close_span(unsigned first, unsigned last, int flags)
 {
 	int ours, r = 0;
 
+	if (vv__fanout_on())
+		vv__fanout_closing(first, last);
 	vv__fd_closing_range(first, last);
 	vv__fdinfo_forget_range(first, last);
 	while (r == 0 && (ours = vv__fd_ours_from(first)) >= 0 && (unsigned)ours <= last) {
@@ -98,6 +103,8 @@ static void make_room(int fd, int to)
 {
 	if (fd == to)
 		return;
+	if (vv__fanout_on())
+		vv__fanout_closing(to, to);
 	vv__fd_give_up(to);
 	vv__fd_closing(to);
 }

@@ -19,6 +19,8 @@ void vv__keep_dtors(struct vv_greenlet *g);
 
 /* Core's hook: destructors of the ending greenlet, as program code. */
 void vv__greenlet_ends(struct vv_greenlet *g);
+/* tsd.c: the destructor of one key, or null. */
+void (*vv__key_destructor(unsigned key))(void *);
 /* tsd.c: destructors of keys, then every value is null. */
 void vv__run_key_destructors(struct vv_greenlet *g);
 /* mutex.c: what the kernel does with the robust list of a dead thread. */

@@ -2,6 +2,7 @@
  * Thread-specific data. Values live in the thread control block and move with it, so setting and getting are libc's.
  * What libc does at the end of a kernel thread, we do at the end of a greenlet: hence the record of destructors.
  */
+#include "fanout.h"
 #include "sync.h"
 #include "thread.h"
 
@@ -16,7 +17,8 @@ static void note_key(unsigned key)
 {
 	unsigned n = __atomic_load_n(&keys, __ATOMIC_RELAXED);
 
-	while (n <= key && !__atomic_compare_exchange_n(&keys, &n, key + 1, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+	while (n <= key &&
+	       !__atomic_compare_exchange_n(&keys, &n, key + 1, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		;
 }
 
@@ -35,6 +37,8 @@ VV_EXPORT int pthread_key_create(pthread_key_t *key, void (*destroy)(void *))
 	if (r == 0) {
 		__atomic_store_n(&destructors[*key], destroy, __ATOMIC_RELEASE);
 		note_key(*key);
+		if (vv__fanout_on())
+			vv__fankeys_made(*key, __builtin_return_address(0));
 	}
 	return r;
 }
@@ -46,6 +50,11 @@ VV_EXPORT int pthread_key_delete(pthread_key_t key)
 	if (key < PTHREAD_KEYS_MAX)
 		__atomic_store_n(&destructors[key], NULL, __ATOMIC_RELEASE);
 	return REAL(pthread_key_delete)(key);
+}
+
+void (*vv__key_destructor(unsigned key))(void *)
+{
+	return __atomic_load_n(&destructors[key], __ATOMIC_ACQUIRE);
 }
 
 /* One round over all values; libc gives null for a key that has been deleted since. Returns whether there were any. */

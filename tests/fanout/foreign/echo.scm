@@ -1,0 +1,12 @@
+;; An accept loop on Guile's sockets.
+(define listener (socket PF_INET SOCK_STREAM 0))
+(setsockopt listener SOL_SOCKET SO_REUSEADDR 1)
+(bind listener AF_INET INADDR_LOOPBACK (string->number (cadr (command-line))))
+(listen listener 1024)
+(sigaction SIGPIPE SIG_IGN)
+(use-modules (ice-9 rdelim))
+(let serve ()
+  (let* ((client (car (accept listener))) (line (read-line client)))
+    (if (string? line) (begin (display line client) (newline client)))
+    (close-port client)
+    (serve)))
