@@ -294,6 +294,7 @@ void vv__yield(void)
 		return;
 	}
 	vv__enter(g);
+	atomic_store_explicit(&g->hub->yields, g->hub->yields + 1, memory_order_relaxed);
 	atomic_store(&g->state, VV__RUNNABLE);
 	vv__push(g->hub, g);
 	vv__suspend(g);

@@ -39,6 +39,7 @@ struct vv__hub {
 	_Atomic uint32_t ready;		 /* its length */
 	uint32_t budget;		 /* direct switches until the next look at libev */
 	_Atomic uint64_t ticks;		 /* dispatches: the monitor sees progress by it */
+	_Atomic uint64_t yields;	 /* likewise, sched_yield's */
 	struct vv__heap heap;
 	int64_t now;			     /* when it last looked at the clock */
 	_Atomic int64_t earliest;	     /* of the heap, for the monitor */

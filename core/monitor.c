@@ -16,6 +16,7 @@
 #include <time.h>
 
 enum { REST_NS = 4000000, LONE_NS = 100000000, HEAT = 50, DEEP_AFTER = 16, LOCKS_NS = 1000000000 };
+enum { STEP_NS = 50000000, STEP_AGAIN_NS = 10000000 };
 
 _Atomic int vv__monitor_deep;
 static _Atomic int alarm_clock; /* futex */
@@ -29,6 +30,8 @@ static struct {
 	int64_t cpu;	     /* CPU time of its kernel thread at ready_since */
 	int heat;	     /* looks for which to stay alert */
 	int idle_looks;
+	uint64_t yields;   /* seen at the last look */
+	int64_t in_step;   /* since when there were some between any two looks */
 	int64_t looked;	   /* when the last look was */
 	int64_t locks;	   /* when it last looked for deadlocks */
 	uint64_t staller;  /* id of the last one reported */
@@ -81,7 +84,6 @@ static void hand_over(struct vv__hub *h, struct vv_greenlet *g, int64_t now)
 		vv__note_unhooked(g->carrier->tid);
 	if (now - seen.since > atomic_load(&vv__stats.longest_stall_ns))
 		atomic_store(&vv__stats.longest_stall_ns, now - seen.since);
-	seen.heat = HEAT;
 	h->carrier = c;
 	vv__trace(VV__TRACE_HANDOVER, g->id, 0, c->tid, VV__TRACE_READY);
 	vv__carrier_give(c, VV__JOB_HUB);
@@ -127,6 +129,26 @@ static void look_at_stall(struct vv_greenlet *g, int64_t now)
 	vv__report_stall(g, now - seen.since);
 }
 
+/*
+ * Greenlets that try, yield and try again can keep in step for ever: one that was woken runs whenever another yields, and
+ * finds every time what the other holds while it yields. (GHC's garbage collectors spin and yield while they hold what a
+ * woken thread wants.) Kernel threads do not keep in step. So while there are yields at every look, the hub is now and then
+ * handed over, wherever the one that runs may be.
+ */
+static void look_for_step(struct vv__hub *h, struct vv_greenlet *g, int64_t now)
+{
+	uint64_t yields = atomic_load(&h->yields);
+
+	if (yields == seen.yields)
+		seen.in_step = now;
+	seen.yields = yields;
+	if (now - seen.in_step < STEP_NS || !g || g->cooperative || atomic_load(&vv__live) <= 1 || !others_ready(h, now))
+		return;
+	seen.in_step = now - STEP_NS + STEP_AGAIN_NS;
+	seen.since = now;
+	hand_over(h, g, now);
+}
+
 static void look(struct vv__hub *h)
 {
 	struct vv_greenlet *g = atomic_load(&h->running);
@@ -141,6 +163,7 @@ static void look(struct vv__hub *h)
 		seen.ticks = ticks;
 		seen.since = now;
 		seen.ready_since = 0;
+		look_for_step(h, g, now);
 		return;
 	}
 	if (g->cooperative || atomic_load(&vv__live) <= 1) {
@@ -154,8 +177,10 @@ static void look(struct vv__hub *h)
 			seen.cpu = cpu_time(g->carrier ? g->carrier->tid : 0);
 		} else if (now - seen.ready_since >= vv__config.handover_ns && !is_starved(g)) {
 			hand_over(h, g, now);
+			seen.heat = HEAT;
 		}
 	} else if (now - seen.since > LONE_NS) {
+		seen.heat = HEAT;
 		hand_over(h, g, now); /* nobody waits: but now the hub can sleep, and so can we */
 	}
 }
