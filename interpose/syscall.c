@@ -137,6 +137,16 @@ static long get_tid(const long *a)
 	return vv__gettid();
 }
 
+/* The word is for the end of a kernel thread, and that is not the greenlet's. */
+static long set_tid_address(const long *a)
+{
+	struct vv_greenlet *g = vv__me();
+
+	if (g->foreign || vv__syscall(SYS_gettid) != vv__carrier_tid(g) || !atomic_load(&vv__started))
+		return raw(SYS_set_tid_address, a);
+	return g->tid;
+}
+
 /* A greenlet must not take its carrier along, the last one takes the process. A kernel thread that is not ours, or a
  * child that shares our memory, really ends. */
 static long end_thread(const long *a)
