@@ -18,6 +18,13 @@ int64_t vv__now(void)
 	return t.tv_sec * 1000000000ll + t.tv_nsec;
 }
 
+long vv__poll_once(struct pollfd *fds, unsigned long n)
+{
+	struct timespec zero = {0, 0};
+
+	return vv__syscall(SYS_ppoll, fds, n, &zero, NULL, 8);
+}
+
 /* ---- locks ---- */
 
 /*

@@ -292,6 +292,8 @@ int vv__wait_fd(int *fd, short events, int64_t deadline, unsigned flags, const c
 void vv__fd_done(int original, int fd);
 
 struct pollfd;
+/* poll with time-out 0, as the kernel answers it. */
+long vv__poll_once(struct pollfd *fds, unsigned long n);
 /* Park until one of the descriptors is ready (negative ones are ignored). Returns as vv__wait_fd; which are ready
  * is for a real poll with time-out 0 to say. Descriptors that cannot be polled count as ready. */
 int vv__wait_fds(

@@ -24,7 +24,7 @@ static bool ready(int fd, short events)
 {
 	struct pollfd p = {fd, events, 0};
 
-	return vv__syscall(SYS_poll, &p, 1, 0) != 0;
+	return vv__poll_once(&p, 1) != 0;
 }
 
 void vv__stream_lock(FILE *f, bool locked)

@@ -172,7 +172,7 @@ DOTS(__fwprintf_chk, (FILE * f, int flag, const wchar_t *format, ...), __vfwprin
 		struct pollfd p = {fd, POLLOUT, 0};                                                          \
 		int r;                                                                                       \
                                                                                                              \
-		if (vv__step_aside(vv__me(), stdio) || vv__syscall(SYS_poll, &p, 1, 0) != 0)                 \
+		if (vv__step_aside(vv__me(), stdio) || vv__poll_once(&p, 1) != 0)                            \
 			return REAL(name) args;                                                              \
 		vv__hop();                                                                                   \
 		r = REAL(name) args;                                                                         \

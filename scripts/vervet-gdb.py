@@ -7,7 +7,7 @@ libvervet.so-gdb.py and gdb trusts the directory (add-auto-load-safe-path); else
     greenlet apply all bt      a command for every greenlet (or: greenlet apply 2 3 bt)
     greenlet off               back to the kernel thread
 
-A parked greenlet's registers lie on its stack, where core/context_x86_64.S saves them. Nothing is written to the process:
+A parked greenlet's registers lie on its stack, where core/context_*.S saves them. Nothing is written to the process:
 an unwinder of ours says that the selected kernel thread's innermost frame was called by the greenlet's.
 """
 
@@ -17,7 +17,17 @@ import gdb
 import gdb.unwinder
 
 STATES = {0: "free", 1: "runnable", 2: "running", 3: "parked", 4: "hopping", 5: "ended"}
-SAVED = ("r15", "r14", "r13", "r12", "rbx", "rbp", "rip")  # from the saved stack pointer + 8 on
+
+
+class Cpu:
+    """Names of registers, and where core/context_*.S saves them: from the saved stack pointer + at on."""
+
+    def __init__(self, sp, pc, tp, at, size, saved):
+        self.sp, self.pc, self.tp, self.at, self.size, self.saved = sp, pc, tp, at, size, saved
+
+
+CPUS = {"i386:x86-64": Cpu("rsp", "rip", "fs_base", 8, 64, ("r15", "r14", "r13", "r12", "rbx", "rbp", "rip")),
+        "aarch64": Cpu("sp", "pc", "tpidr", 64, 176, tuple(f"x{i}" for i in range(19, 30)) + ("pc",))}
 FIELDS = ("id name state context all_next wait carrier tid thread foreign wait_what wait_key carrier_tid hub_running").split()
 MAX = 4 << 20
 
@@ -108,24 +118,28 @@ class Unwinder(gdb.unwinder.Unwinder):
         gdb.invalidate_cached_frames()
         if greenlet:
             frame = gdb.newest_frame()
-            self.at = int(frame.read_register("rsp")), int(frame.read_register("rip"))
+            self.cpu = CPUS.get(frame.architecture().name())
+            if not self.cpu:
+                raise gdb.GdbError("greenlets' registers are not known on " + frame.architecture().name())
+            self.at = int(frame.read_register(self.cpu.sp)), int(frame.read_register(self.cpu.pc))
             self.armed = greenlet
             gdb.invalidate_cached_frames()
 
     def __call__(self, pending):
         if not self.armed:
             return None
-        sp, pc = pending.read_register("rsp"), pending.read_register("rip")
+        cpu = self.cpu
+        sp, pc = pending.read_register(cpu.sp), pending.read_register(cpu.pc)
         if (int(sp), int(pc)) != self.at:
             return None
         info = pending.create_unwind_info(FrameId(gdb.Value(self.armed.sp - 64).cast(sp.type), pc))
-        for i, name in enumerate(SAVED):
+        for i, name in enumerate(cpu.saved):
             kind = pending.read_register(name).type
-            info.add_saved_register(name, gdb.Value(number(self.armed.sp + 8 + 8 * i)).cast(kind))
-        info.add_saved_register("rsp", gdb.Value(self.armed.sp + 8 + 8 * len(SAVED)).cast(sp.type))
+            info.add_saved_register(name, gdb.Value(number(self.armed.sp + cpu.at + 8 * i)).cast(kind))
+        info.add_saved_register(cpu.sp, gdb.Value(self.armed.sp + cpu.size).cast(sp.type))
         try:
-            kind = pending.read_register("fs_base").type
-            info.add_saved_register("fs_base", gdb.Value(self.armed.tp).cast(kind))
+            kind = pending.read_register(cpu.tp).type
+            info.add_saved_register(cpu.tp, gdb.Value(self.armed.tp).cast(kind))
         except (ValueError, gdb.error):
             pass
         return info

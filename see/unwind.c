@@ -5,30 +5,26 @@
  */
 #include "see.h"
 
+#include "../core/context_frame.h"
+
+#include <elf.h>
 #include <elfutils/libdwfl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 
 enum { PAGE = 4096, NAMES = 1 << 14 };
 
-#if defined(__x86_64__)
-/* DWARF's numbers, and where core/context_x86_64.S saves them. */
-enum { RBX = 3, RBP = 6, RSP = 7, R12 = 12, R13, R14, R15, RIP, REGISTERS };
-struct frame {
-	uint64_t control, r15, r14, r13, r12, rbx, rbp, pc;
-};
-#endif
-
 static struct {
 	Dwfl *dwfl;
 	const struct target *t;
 	bool stop_running;
-	uint64_t regs[32];
-	bool all_known;			 /* or only stack pointer and program counter */
-	const struct vv__unhooked *kept; /* memory that is read from here */
+	uint64_t regs[VV__FRAME_NUMBERS], pc; /* by DWARF's numbers */
+	bool all_known;			      /* or only stack pointer and program counter */
+	const struct vv__unhooked *kept;      /* memory that is read from here */
 	struct {
 		uintptr_t at;
 		bool good;
@@ -85,40 +81,38 @@ static bool get_thread(Dwfl *dwfl, pid_t tid, void *arg, void **thread)
 
 static bool set_registers(Dwfl_Thread *thread, void *arg)
 {
-#if defined(__x86_64__)
-	if (u.all_known)
-		return dwfl_thread_state_registers(thread, 0, REGISTERS, u.regs);
-	return dwfl_thread_state_registers(thread, RSP, 1, &u.regs[RSP]) &&
-	       dwfl_thread_state_registers(thread, RIP, 1, &u.regs[RIP]);
+	int first = u.all_known ? 0 : VV__FRAME_SP, n = u.all_known ? VV__FRAME_NUMBERS : 1;
+
+	if (!dwfl_thread_state_registers(thread, first, (unsigned)n, u.regs + first))
+		return false;
+#if defined(__x86_64__) /* where the program counter has a number */
+	return u.all_known || dwfl_thread_state_registers(thread, VV__FRAME_RETURN, 1, &u.pc);
 #else
-	return false;
+	dwfl_thread_state_register_pc(thread, u.pc);
+	return true;
 #endif
 }
 
-#if defined(__x86_64__)
 static bool from_saved(const struct seen *s)
 {
+	static const uint8_t saved[] = VV__FRAME_SAVED;
 	uintptr_t sp = (uintptr_t)s->g.ctx.sp;
-	struct frame f;
+	uint64_t frame[VV__FRAME_SIZE / 8];
 
-	if (!sp || target_memory(u.t, sp, &f, sizeof(f)) != sizeof(f))
+	if (!sp || target_memory(u.t, sp, frame, sizeof(frame)) != sizeof(frame))
 		return false;
 	memset(u.regs, 0, sizeof(u.regs));
-	u.regs[RBX] = f.rbx;
-	u.regs[RBP] = f.rbp;
-	u.regs[R12] = f.r12;
-	u.regs[R13] = f.r13;
-	u.regs[R14] = f.r14;
-	u.regs[R15] = f.r15;
-	u.regs[RIP] = f.pc;
-	u.regs[RSP] = sp + sizeof(f);
+	for (size_t i = 0; i < sizeof(saved); i++)
+		u.regs[saved[i]] = frame[VV__FRAME_AT / 8 + i];
+	u.regs[VV__FRAME_SP] = sp + VV__FRAME_SIZE;
+	u.pc = u.regs[VV__FRAME_RETURN];
 	return u.all_known = true;
 }
 
 static void known_place(uint64_t sp, uint64_t pc)
 {
-	u.regs[RSP] = sp;
-	u.regs[RIP] = pc;
+	u.regs[VV__FRAME_SP] = sp;
+	u.pc = pc;
 	u.all_known = false;
 }
 
@@ -133,39 +127,34 @@ static bool from_call(const struct seen *s)
 
 static void take_registers(const struct user_regs_struct *r)
 {
-	const uint64_t regs[REGISTERS] = {r->rax, r->rdx, r->rcx, r->rbx, r->rsi, r->rdi, r->rbp, r->rsp,
-	    r->r8, r->r9, r->r10, r->r11, r->r12, r->r13, r->r14, r->r15, r->rip};
+#if defined(__x86_64__)
+	const uint64_t regs[VV__FRAME_NUMBERS] = {r->rax, r->rdx, r->rcx, r->rbx, r->rsi, r->rdi, r->rbp,
+	    r->rsp, r->r8, r->r9, r->r10, r->r11, r->r12, r->r13, r->r14, r->r15, r->rip};
 
 	memcpy(u.regs, regs, sizeof(regs));
+	u.pc = r->rip;
+#else
+	memcpy(u.regs, r->regs, sizeof(r->regs));
+	u.regs[VV__FRAME_SP] = r->sp;
+	u.pc = r->pc;
+#endif
 	u.all_known = true;
 }
-#else
-static bool from_saved(const struct seen *s)
-{
-	return false;
-}
-
-static bool from_call(const struct seen *s)
-{
-	return false;
-}
-#endif
 
 static bool stop(int tid)
 {
-#if defined(__x86_64__)
 	struct user_regs_struct r;
+	struct iovec all = {&r, sizeof(r)};
 	int status;
 
 	if (ptrace(PTRACE_SEIZE, tid, 0, 0))
 		return false;
 	if (ptrace(PTRACE_INTERRUPT, tid, 0, 0) == 0 && waitpid(tid, &status, __WALL) == tid &&
-	    WIFSTOPPED(status) && ptrace(PTRACE_GETREGS, tid, 0, &r) == 0) {
+	    WIFSTOPPED(status) && ptrace(PTRACE_GETREGSET, tid, NT_PRSTATUS, &all) == 0) {
 		take_registers(&r);
 		return true;
 	}
 	ptrace(PTRACE_DETACH, tid, 0, 0);
-#endif
 	return false;
 }
 

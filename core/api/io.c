@@ -19,7 +19,7 @@ static int wait_fd(int fd, short events, int64_t timeout_ns)
 	int r, waited = fd;
 
 	vv__end(me);
-	r = (int)vv__syscall(SYS_poll, &p, 1, 0);
+	r = (int)vv__poll_once(&p, 1);
 	if (r < 0 || p.revents & POLLNVAL)
 		return r < 0 ? r : -EBADF;
 	if (r > 0)
@@ -52,7 +52,7 @@ API int vv_wait_any(struct pollfd *fds, unsigned n, int64_t timeout_ns)
 	int found, r = 0;
 
 	for (;;) {
-		found = (int)vv__syscall(SYS_poll, fds, n, 0);
+		found = (int)vv__poll_once(fds, n);
 		if (found || deadline == 0)
 			return found ? found : -EAGAIN;
 		me = vv__begin();

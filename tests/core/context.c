@@ -15,6 +15,7 @@
 
 CASE(switch_there_and_back)
 CASE(registers_are_kept)
+CASE(frame_is_as_said)
 CASE(rounding_modes_are_separate)
 CASE(new_stack_is_aligned)
 CASE(published_thread_goes_on_elsewhere)

@@ -6,6 +6,7 @@
 #define CONTEXT_CASES_H
 
 #include "../../core/context.h"
+#include "../../core/context_frame.h"
 
 #include <errno.h>
 #include <fenv.h>
@@ -22,7 +23,7 @@
 			return #condition;                                                                   \
 	} while (0)
 
-static struct vv__context case_main, case_other;
+struct vv__context case_main, case_other;
 static int case_steps;
 static long case_sum;
 
@@ -74,6 +75,46 @@ static void clobber(void *arg)
 		u *= 2, v *= 2, w *= 2, x *= 2, y *= 2, z *= 2, s *= 2, t *= 2;
 		case_sum = a + b + c + d + e + f + g + h + i + j + (long)(u + v + w + x + y + z + s + t);
 	}
+}
+
+/* Fills callee-saved registers and switches with them; never returns to. */
+static void fill_registers(void *arg)
+{
+	(void)arg;
+#if defined(__x86_64__)
+	__asm__ volatile("mov $3, %%ebx; mov $12, %%r12d; mov $13, %%r13d; mov $14, %%r14d; mov $15, %%r15d;"
+			 "lea case_other(%%rip), %%rdi; lea case_main(%%rip), %%rsi; and $-16, %%rsp; call vv__context_switch"
+			 : : : "memory");
+#elif defined(__aarch64__)
+	__asm__ volatile("mov x19, #19; mov x20, #20; mov x21, #21; mov x22, #22; mov x23, #23; mov x24, #24; mov x25, #25;"
+			 "mov x26, #26; mov x27, #27; mov x28, #28; adrp x0, case_other; add x0, x0, :lo12:case_other;"
+			 "adrp x1, case_main; add x1, x1, :lo12:case_main; bl vv__context_switch"
+			 : : : "memory", "x30", "x0", "x1");
+#endif
+	__builtin_unreachable();
+}
+
+/* What unwinders read: core/context_frame.h. */
+static inline const char *case_frame_is_as_said(void)
+{
+	static const unsigned char saved[] = VV__FRAME_SAVED;
+	const char *stack = case_stack();
+	unsigned long value;
+	int checked = 0;
+
+	case_begin();
+	vv__context_make(&case_other, (void *)stack, vv__thread_pointer(), fill_registers, NULL);
+	vv__context_switch(&case_main, &case_other);
+	for (unsigned i = 0; i < sizeof saved; i++) {
+		memcpy(&value, (char *)case_other.sp + VV__FRAME_AT + 8 * i, 8);
+		if (saved[i] == VV__FRAME_RETURN)
+			CLAIM(value - (unsigned long)fill_registers < 256);
+		else if (saved[i] != 6 && saved[i] != 29) /* frame pointers */
+			CLAIM(++checked && value == saved[i]);
+	}
+	CLAIM(checked >= 5);
+	CLAIM((char *)case_other.sp + VV__FRAME_SIZE <= stack);
+	return NULL;
 }
 
 static inline const char *case_registers_are_kept(void)

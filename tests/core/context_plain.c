@@ -19,6 +19,7 @@ int main(void)
 {
 	run("switch_there_and_back", case_switch_there_and_back());
 	run("registers_are_kept", case_registers_are_kept());
+	run("frame_is_as_said", case_frame_is_as_said());
 	run("rounding_modes_are_separate", case_rounding_modes_are_separate());
 	run("new_stack_is_aligned", case_new_stack_is_aligned());
 	run("published_thread_goes_on_elsewhere", case_published_thread_goes_on_elsewhere());
