@@ -91,6 +91,17 @@ static bool is_of_one_thread(int option)
 	return false;
 }
 
+static bool name_readable(const char *name)
+{
+	for (unsigned i = 0; i < sizeof vv__self->name - 1; i++) {
+		if ((i == 0 || (uintptr_t)(name + i) % 8 == 0) && !vv__readable(name + i, 1))
+			return false;
+		if (!name[i])
+			return true;
+	}
+	return true;
+}
+
 VV_EXPORT int prctl(int option, ...)
 {
 	struct vv_greenlet *g = vv__me();
@@ -105,10 +116,11 @@ VV_EXPORT int prctl(int option, ...)
 		vv__pin();
 	if (g->foreign || g->is_hub || (option != PR_SET_NAME && option != PR_GET_NAME))
 		return REAL(prctl)(option, a[0], a[1], a[2], a[3]);
-	if (option == PR_SET_NAME)
-		set_name(g, (const char *)a[0]);
-	else
-		memcpy((char *)a[0], g->name, sizeof g->name);
+	if (option == PR_GET_NAME)
+		return vv__errno_return(vv__copy_out((char *)a[0], g->name, sizeof g->name));
+	if (!name_readable((const char *)a[0]))
+		return vv__errno_return(-EFAULT);
+	set_name(g, (const char *)a[0]);
 	return 0;
 }
 

@@ -64,6 +64,11 @@ static inline void vv__cancel_point(struct vv_greenlet *g)
 void vv__mask_swap(struct vv_greenlet *g, const sigset_t *mask, uint64_t *before);
 void vv__change_mask(struct vv_greenlet *g, uint64_t mask);
 
+/* For addresses that libc would hand to the kernel unseen; up to a page, vv__copy_out 8 bytes or more. 0 or -EFAULT. */
+int vv__copy_in(void *to, const void *from, size_t n);
+int vv__copy_out(void *to, const void *from, size_t n);
+bool vv__readable(const void *p, size_t n);
+
 /* What core asks of the families (struct vv__hooks); shim/lib.c has weak ones for a library without them. */
 void vv__run_handlers(struct vv_greenlet *g);
 bool vv__deliverable(struct vv_greenlet *g);

@@ -27,6 +27,7 @@ struct kept {
 static _Atomic int lock;
 static struct kept pool[POOL], *unused;
 static int fresh;
+static _Atomic int kept; /* how many in all lists */
 static struct kept *list[VV__SIGNALS + 1];
 static _Atomic uint64_t present; /* signals with an entry */
 static _Atomic uint64_t nobodys; /* signals with an entry that is nobody's */
@@ -91,6 +92,7 @@ static void discard(struct kept **p)
 	*p = k->next;
 	k->next = unused;
 	unused = k;
+	atomic_fetch_sub(&kept, 1);
 }
 
 static struct kept *allocate(void)
@@ -109,6 +111,7 @@ void vv__kept_forget(void)
 	memset(list, 0, sizeof list);
 	unused = NULL;
 	fresh = 0;
+	atomic_store(&kept, 0);
 	atomic_store(&present, 0);
 	atomic_store(&nobodys, 0);
 }
@@ -127,6 +130,7 @@ int vv__keep(int sig, const siginfo_t *info, struct vv_greenlet *g, bool directe
 	k = allocate();
 	if (!k)
 		goto out;
+	atomic_fetch_add(&kept, 1);
 	k->next = NULL;
 	k->directed = directed;
 	k->info = *info;
@@ -179,6 +183,11 @@ int vv__count_kept(struct vv_greenlet *g)
 			n += is_of(k, g);
 	end(before);
 	return n;
+}
+
+int vv__kept_in_all(void)
+{
+	return atomic_load(&kept);
 }
 
 uint64_t vv__kept_for(struct vv_greenlet *g)

@@ -44,6 +44,7 @@ int vv__keep(int sig, const siginfo_t *info, struct vv_greenlet *g, bool directe
 int vv__take_kept(struct vv_greenlet *g, uint64_t set, bool shared, siginfo_t *info);
 /* How many are g's. */
 int vv__count_kept(struct vv_greenlet *g);
+int vv__kept_in_all(void);
 /* Signals that g would be shown as pending. */
 uint64_t vv__kept_for(struct vv_greenlet *g);
 /* Drop all kept instances of sig (it is ignored now). */

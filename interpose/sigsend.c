@@ -5,6 +5,8 @@
 #include "interpose.h"
 #include "signal.h"
 
+#include <sys/resource.h>
+
 long vv__queue_raw(int tid, int sig, const siginfo_t *info)
 {
 	siginfo_t look = {.si_signo = sig, .si_code = VV__SI_LOOK};
@@ -33,6 +35,15 @@ static int raise_here(int sig, const siginfo_t *info)
 	return -r;
 }
 
+/* As the kernel: what queues counts against a limit, of which others' signals may have taken a part. */
+static bool no_room(int sig)
+{
+	struct rlimit limit;
+
+	return sig > VV__SIGSETXID && vv__syscall(SYS_prlimit64, 0, RLIMIT_SIGPENDING, NULL, &limit) == 0 &&
+	       (rlim_t)vv__kept_in_all() >= limit.rlim_cur;
+}
+
 int vv__signal_greenlet(struct vv_greenlet *g, int sig, const siginfo_t *info)
 {
 	struct vv_greenlet *me = vv__me();
@@ -49,7 +60,7 @@ int vv__signal_greenlet(struct vv_greenlet *g, int sig, const siginfo_t *info)
 	if (!(g->mask & vv__bit(sig)) && vv__is_ignored(sig))
 		return 0;
 	vv__install_cancel_handler();
-	if (vv__keep(sig, info, g, true) < 0)
+	if (no_room(sig) || vv__keep(sig, info, g, true) < 0)
 		return EAGAIN;
 	atomic_thread_fence(
 	    memory_order_seq_cst); /* against sigsuspend, which opens its mask and then looks */

@@ -98,23 +98,26 @@ VV_EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct ti
 {
 	struct vv_greenlet *g = vv__me();
 	int64_t deadline = VV__FOREVER;
+	struct timespec limit;
 	siginfo_t got;
 	int r;
 
 	if (vv__is_hub(g) || !vv__family_on(signal))
 		return REAL(sigtimedwait)(set, info, timeout);
-	if (timeout && (!vv__timespec_valid(timeout) || timeout->tv_sec < 0))
+	if (!vv__readable(set, sizeof(uint64_t)) ||
+	    (timeout && vv__copy_in(&limit, timeout, sizeof limit) < 0))
+		return vv__errno_return(-EFAULT);
+	if (timeout && (!vv__timespec_valid(&limit) || limit.tv_sec < 0))
 		return vv__errno_return(-EINVAL);
 	if (timeout)
-		deadline = timeout->tv_sec > INT64_MAX / 2000000000
+		deadline = limit.tv_sec > INT64_MAX / 2000000000
 			       ? VV__FOREVER
-			       : vv__deadline_in(timeout->tv_sec * 1000000000ll + timeout->tv_nsec);
+			       : vv__deadline_in(limit.tv_sec * 1000000000ll + limit.tv_nsec);
 	r = wait_for(g, vv__of_sigset(set), &got, deadline);
-	if (r > 0 && info) {
-		*info = got;
-		if (info->si_code == SI_TKILL) /* as glibc */
-			info->si_code = SI_USER;
-	}
+	if (r > 0 && got.si_code == SI_TKILL) /* as glibc */
+		got.si_code = SI_USER;
+	if (r > 0 && info && vv__copy_out(info, &got, sizeof got) < 0)
+		r = -EFAULT;
 	return vv__errno_return(r);
 }
 
@@ -189,6 +192,8 @@ VV_EXPORT int sigsuspend(const sigset_t *set)
 	uint64_t before;
 	int r;
 
+	if (!vv__readable(set, sizeof(uint64_t)))
+		return vv__errno_return(-EFAULT);
 	if (suspend_natively(g, set, &r))
 		return r;
 	vv__mask_swap(g, set, &before);

@@ -7,6 +7,7 @@
  */
 #include "futex.h"
 #include "process.h"
+#include "signal.h"
 
 #include <sched.h>
 #include <sys/file.h>
@@ -39,13 +40,14 @@ static long result(long r)
 
 /* ---- readiness: the kernel writes back how much time is left ---------------------------------------- */
 
-static const sigset_t *mask_of(const void *kernel, sigset_t *copy)
+/* The mask of size bytes at kernel, or null if that is null: *mask. 0 or as the kernel. */
+static int mask_of(const void *kernel, long size, sigset_t *copy, const sigset_t **mask)
 {
+	*mask = kernel ? copy : NULL;
 	if (!kernel)
-		return NULL;
+		return 0;
 	sigemptyset(copy);
-	memcpy(copy, kernel, KERNEL_MASK);
-	return copy;
+	return size != KERNEL_MASK ? -EINVAL : vv__copy_in(copy, kernel, KERNEL_MASK);
 }
 
 static void leave_rest(struct timespec *ts, int64_t end)
@@ -70,12 +72,13 @@ static long ppoll_updating(const long *a)
 {
 	struct timespec *ts = P(2);
 	int64_t end = end_of(ts);
-	sigset_t mask;
-	long r;
+	const sigset_t *mask;
+	sigset_t copy;
+	long r = mask_of(P(3), N(4), &copy, &mask);
 
-	if (P(3) && N(4) != KERNEL_MASK)
-		return -EINVAL;
-	r = result(ppoll(P(0), N(1), ts, mask_of(P(3), &mask)));
+	if (r < 0)
+		return r;
+	r = result(ppoll(P(0), N(1), ts, mask));
 	if (end)
 		leave_rest(ts, end);
 	return r;
@@ -91,12 +94,13 @@ static long pselect_updating(const long *a)
 	struct timespec *ts = P(4);
 	const struct sized_mask *sized = P(5);
 	int64_t end = end_of(ts);
-	sigset_t mask;
-	long r;
+	const sigset_t *mask = NULL;
+	sigset_t copy;
+	long r = sized ? mask_of(sized->mask, sized->size, &copy, &mask) : 0;
 
-	if (sized && sized->mask && sized->size != KERNEL_MASK)
-		return -EINVAL;
-	r = result(pselect(N(0), P(1), P(2), P(3), ts, mask_of(sized ? sized->mask : NULL, &mask)));
+	if (r < 0)
+		return r;
+	r = result(pselect(N(0), P(1), P(2), P(3), ts, mask));
 	if (end)
 		leave_rest(ts, end);
 	return r;
@@ -104,20 +108,20 @@ static long pselect_updating(const long *a)
 
 static long epoll_pwait_sized(const long *a)
 {
-	sigset_t mask;
+	const sigset_t *mask;
+	sigset_t copy;
+	int r = mask_of(P(4), N(5), &copy, &mask);
 
-	if (P(4) && N(5) != KERNEL_MASK)
-		return -EINVAL;
-	return result(epoll_pwait(N(0), P(1), N(2), N(3), mask_of(P(4), &mask)));
+	return r < 0 ? r : result(epoll_pwait(N(0), P(1), N(2), N(3), mask));
 }
 
 static long epoll_pwait2_sized(const long *a)
 {
-	sigset_t mask;
+	const sigset_t *mask;
+	sigset_t copy;
+	int r = mask_of(P(4), N(5), &copy, &mask);
 
-	if (P(4) && N(5) != KERNEL_MASK)
-		return -EINVAL;
-	return result(epoll_pwait2(N(0), P(1), N(2), P(3), mask_of(P(4), &mask)));
+	return r < 0 ? r : result(epoll_pwait2(N(0), P(1), N(2), P(3), mask));
 }
 
 static long io_uring_enter(const long *a)
@@ -125,8 +129,12 @@ static long io_uring_enter(const long *a)
 	return N(2) > 0 ? raw_hopped(SYS_io_uring_enter, a) : raw(SYS_io_uring_enter, a);
 }
 
+/* libc has answers of its own for clocks of CPU time. */
 static long sleep_by_clock(const long *a)
 {
+	if (vv__direct(vv__me()) ||
+	    (N(0) != CLOCK_REALTIME && N(0) != CLOCK_MONOTONIC && N(0) != CLOCK_BOOTTIME))
+		return raw_hopped(SYS_clock_nanosleep, a);
 	return -clock_nanosleep(N(0), N(1), P(2), P(3));
 }
 
@@ -153,7 +161,7 @@ static long end_thread(const long *a)
 {
 	struct vv_greenlet *g = vv__me();
 
-	if (g->foreign || vv__syscall(SYS_gettid) != vv__carrier_tid(g))
+	if (g->foreign || !atomic_load(&vv__started) || vv__syscall(SYS_gettid) != vv__carrier_tid(g))
 		return raw(SYS_exit, a);
 	if (atomic_load(&vv__live) > 1)
 		pthread_exit(NULL);
@@ -188,35 +196,50 @@ static long signal_thread_of(const long *a)
 	return g ? -pthread_kill(g->thread, N(2)) : raw(SYS_tgkill, a);
 }
 
-static long change_mask(const long *a)
+/* A thread's id names its process, too. */
+static long queue_signal(const long *a)
 {
-	sigset_t set, old;
+	long b[] = {vv__of_tid(N(0)) ? getpid() : N(0), a[1], a[2]};
+
+	return vv__syscall(SYS_rt_sigqueueinfo, b[0], b[1], b[2]);
+}
+
+static long queue_signal_of(const long *a)
+{
+	struct vv_greenlet *g = N(0) == getpid() ? vv__of_tid(N(1)) : NULL;
+	siginfo_t info;
 	int r;
 
-	if (N(3) != KERNEL_MASK)
-		return -EINVAL;
-	r = pthread_sigmask(N(0), mask_of(P(1), &set), &old);
+	if (!g || g->foreign)
+		return raw(SYS_rt_tgsigqueueinfo, a);
+	r = vv__copy_in(&info, P(3), sizeof info);
+	if (r < 0)
+		return r;
+	info.si_signo = N(2);
+	return -vv__signal_greenlet(g, N(2), &info);
+}
+
+static long change_mask(const long *a)
+{
+	sigset_t copy, old;
+	const sigset_t *set;
+	int r = N(3) != KERNEL_MASK ? -EINVAL : mask_of(P(1), N(3), &copy, &set);
+
+	if (r == 0)
+		r = -pthread_sigmask(N(0), set, &old);
 	if (r == 0 && P(2))
-		memcpy(P(2), &old, KERNEL_MASK);
-	return -r;
+		r = vv__copy_out(P(2), &old, KERNEL_MASK);
+	return r;
 }
 
 static long take_signal(const long *a)
 {
-	sigset_t set;
-
-	if (N(3) != KERNEL_MASK)
-		return -EINVAL;
-	return result(sigtimedwait(mask_of(P(0), &set), P(1), P(2)));
+	return N(3) != KERNEL_MASK ? -EINVAL : result(sigtimedwait(P(0), P(1), P(2)));
 }
 
 static long suspend(const long *a)
 {
-	sigset_t mask;
-
-	if (N(1) != KERNEL_MASK)
-		return -EINVAL;
-	return result(sigsuspend(mask_of(P(0), &mask)));
+	return N(1) != KERNEL_MASK ? -EINVAL : result(sigsuspend(P(0)));
 }
 
 /* ---- the table -------------------------------------------------------------------------------------- */
@@ -262,7 +285,8 @@ static long without_cancellation(emulation f, const long *a)
 	return r;
 }
 
-__attribute__((visibility("hidden"))) long vv__emulate_syscall(long n, long a, long b, long c, long d, long e, long f)
+__attribute__((visibility("hidden"))) long vv__emulate_syscall(
+    long n, long a, long b, long c, long d, long e, long f)
 {
 	const long args[] = {a, b, c, d, e, f};
 	struct vv_greenlet *g = vv__me();
