@@ -9,11 +9,25 @@
 
 #include <sys/resource.h>
 
+/* linux/sched/types.h, SCHED_ATTR_SIZE_VER1 */
+struct attributes {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+	uint32_t util_min, util_max;
+};
+
+enum { FIRST_SIZE = 48, UTIL_CLAMP = 0x60, IOPRIO_PROCESS = 1 };
+
 /* What was asked for g; g->sched. */
 struct place {
-	bool has_cpus, has_policy, has_nice;
+	bool has_cpus, has_attributes, has_policy, has_nice, has_io;
 	uint8_t cpus[1024 / 8];
 	size_t size; /* of cpus */
+	struct attributes attributes;
+	int io;
 	int policy;
 	struct sched_param param;
 	int nice;
@@ -48,6 +62,10 @@ static void apply(struct place *p, int tid)
 {
 	if (p->has_cpus)
 		vv__syscall(SYS_sched_setaffinity, tid, p->size, p->cpus);
+	if (p->has_attributes)
+		vv__syscall(SYS_sched_setattr, tid, &p->attributes, 0);
+	if (p->has_io)
+		vv__syscall(SYS_ioprio_set, IOPRIO_PROCESS, tid, p->io);
 	if (p->has_policy)
 		vv__syscall(SYS_sched_setscheduler, tid, p->policy, &p->param);
 	if (p->has_nice)
@@ -173,7 +191,7 @@ void vv__place_created(struct vv_greenlet *g, const pthread_attr_t *attr)
 		p.has_policy = p.policy != SCHED_OTHER || (mine && mine->has_policy);
 	}
 	name_cpus(attr, &p);
-	if ((p.has_cpus || p.has_policy || p.has_nice) && place_of(g)) {
+	if ((p.has_cpus || p.has_attributes || p.has_policy || p.has_nice || p.has_io) && place_of(g)) {
 		*(struct place *)g->sched = p;
 		place(g);
 	}
@@ -460,4 +478,133 @@ VV_EXPORT int nice(int by)
 	if (r < 0)
 		return vv__errno_return(r == -EACCES ? -EPERM : r);
 	return 20 - get_nice(g);
+}
+
+/* ---- as syscall(), what libc 2.36 has no function for, or another answer ---- */
+
+long vv__raw_getaffinity(const long *a)
+{
+	struct vv_greenlet *g = of_id(a[0]);
+
+	return concerns(g) ? get_cpus(g, a[1], (void *)a[2])
+			   : vv__syscall(SYS_sched_getaffinity, a[0], a[1], a[2]);
+}
+
+long vv__raw_getpriority(const long *a)
+{
+	struct vv_greenlet *g = a[0] == PRIO_PROCESS ? of_id(a[1]) : NULL;
+
+	return concerns(g) ? get_nice(g) : vv__syscall(SYS_getpriority, a[0], a[1]);
+}
+
+static long get_attributes(struct vv_greenlet *g, struct attributes *to, unsigned size, unsigned flags)
+{
+	struct place *p = g->sched;
+	struct sched_param param;
+	long r = vv__syscall(SYS_sched_getattr, answering_tid(g), to, size, flags);
+
+	if (r < 0 || !p || g->pinned)
+		return r;
+	if (p->has_attributes)
+		memcpy(&to->policy, &p->attributes.policy,
+		    (size < sizeof *to ? FIRST_SIZE : sizeof *to) - sizeof to->size);
+	if (p->has_policy) {
+		to->policy = get_policy(g, &param);
+		to->priority = param.sched_priority;
+	}
+	if (p->has_nice)
+		to->nice = p->nice;
+	return r;
+}
+
+long vv__raw_getattr(const long *a)
+{
+	struct vv_greenlet *g = of_id(a[0]);
+
+	if (!concerns(g) || !a[1])
+		return vv__syscall(SYS_sched_getattr, a[0], a[1], a[2], a[3]);
+	return get_attributes(g, (void *)a[1], a[2], a[3]);
+}
+
+/* The same, except for the size and for nice values and priorities that the policy does not look at. */
+static bool same(const struct attributes *a, const struct attributes *b)
+{
+	return a->policy == b->policy && a->flags == b->flags && a->nice == b->nice &&
+	       a->priority == b->priority &&
+	       (a->policy != SCHED_DEADLINE || !memcmp(&a->runtime, &b->runtime, 3 * sizeof a->runtime));
+}
+
+static long set_attributes(struct vv_greenlet *g, const struct attributes *asked, unsigned flags)
+{
+	struct attributes before = {0}, now = {0};
+	struct place *p;
+	long r;
+
+	if (get_attributes(g, &before, sizeof before, 0) < 0)
+		return -ESRCH;
+	/* The kernel says whether it is valid, and what comes of it. */
+	r = vv__syscall(SYS_sched_setattr, answering_tid(g), asked, flags);
+	if (r < 0)
+		return r;
+	vv__syscall(SYS_sched_getattr, answering_tid(g), &now, sizeof now, 0);
+	if (same(&before, &now) && !(asked->flags & UTIL_CLAMP))
+		return 0;
+	if (!g->pinned)
+		vv__syscall(SYS_sched_setattr, answering_tid(g), &before, 0);
+	p = place_of(g);
+	if (!p)
+		return -ENOMEM;
+	p->attributes = now;
+	if (asked->flags & UTIL_CLAMP) {
+		p->attributes.flags |= asked->flags & UTIL_CLAMP;
+		p->attributes.util_min = asked->util_min;
+		p->attributes.util_max = asked->util_max;
+	}
+	p->has_attributes = true;
+	p->has_policy = p->has_nice = false;
+	place(g);
+	return 0;
+}
+
+long vv__raw_setattr(const long *a)
+{
+	struct vv_greenlet *g = of_id(a[0]);
+
+	if (!concerns(g) || !a[1])
+		return vv__syscall(SYS_sched_setattr, a[0], a[1], a[2]);
+	return set_attributes(g, (void *)a[1], a[2]);
+}
+
+long vv__raw_ioprio_get(const long *a)
+{
+	struct vv_greenlet *g = a[0] == IOPRIO_PROCESS ? of_id(a[1]) : NULL;
+
+	if (!concerns(g))
+		return vv__syscall(SYS_ioprio_get, a[0], a[1]);
+	return g->sched && ((struct place *)g->sched)->has_io
+		   ? ((struct place *)g->sched)->io
+		   : vv__syscall(SYS_ioprio_get, a[0], answering_tid(g));
+}
+
+long vv__raw_ioprio_set(const long *a)
+{
+	struct vv_greenlet *g = a[0] == IOPRIO_PROCESS ? of_id(a[1]) : NULL;
+	long before, r;
+	struct place *p;
+
+	if (!concerns(g))
+		return vv__syscall(SYS_ioprio_set, a[0], a[1], a[2]);
+	before = vv__syscall(SYS_ioprio_get, a[0], answering_tid(g));
+	r = vv__syscall(SYS_ioprio_set, a[0], answering_tid(g), a[2]);
+	if (r < 0)
+		return r;
+	if (!g->pinned)
+		vv__syscall(SYS_ioprio_set, a[0], answering_tid(g), before);
+	p = place_of(g);
+	if (!p)
+		return -ENOMEM;
+	p->io = a[2];
+	p->has_io = true;
+	place(g);
+	return 0;
 }

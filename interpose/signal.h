@@ -102,6 +102,14 @@ void vv__timer_expired(const siginfo_t *info);
 struct vv_greenlet *vv__alarm_owner(int sig, const siginfo_t *info);
 /* g was given scheduling attributes by another: make them so. */
 void vv__place_now(struct vv_greenlet *g);
+
+/* sched.c, for syscall(): as the kernel answers. */
+long vv__raw_getaffinity(const long *a);
+long vv__raw_getpriority(const long *a);
+long vv__raw_getattr(const long *a);
+long vv__raw_setattr(const long *a);
+long vv__raw_ioprio_get(const long *a);
+long vv__raw_ioprio_set(const long *a);
 void vv__place_end(struct vv_greenlet *g);
 /* May a thread be made with these attributes? 0 or a positive error number. */
 int vv__place_check(const pthread_attr_t *attr);
