@@ -30,11 +30,11 @@ static struct {
 	int64_t cpu;	     /* CPU time of its kernel thread at ready_since */
 	int heat;	     /* looks for which to stay alert */
 	int idle_looks;
-	uint64_t yields;   /* seen at the last look */
-	int64_t in_step;   /* since when there were some between any two looks */
-	int64_t looked;	   /* when the last look was */
-	int64_t locks;	   /* when it last looked for deadlocks */
-	uint64_t staller;  /* id of the last one reported */
+	uint64_t yields;  /* seen at the last look */
+	int64_t in_step;  /* since when there were some between any two looks */
+	int64_t looked;	  /* when the last look was */
+	int64_t locks;	  /* when it last looked for deadlocks */
+	uint64_t staller; /* id of the last one reported */
 } seen;
 
 void vv__monitor_wake(void)
@@ -117,13 +117,15 @@ static bool is_starved(struct vv_greenlet *g)
 	struct vv__carrier *c = g->carrier;
 	int64_t cpu = cpu_time(c ? c->tid : 0);
 
-	return c && cpu >= 0 && seen.cpu >= 0 && cpu - seen.cpu < vv__config.handover_ns * 3 / 4 && runnable(c);
+	return c && cpu >= 0 && seen.cpu >= 0 && cpu - seen.cpu < vv__config.handover_ns * 3 / 4 &&
+	       runnable(c);
 }
 
-/* One of the API's own keeps the hub: it is never handed over, but said, once for each. */
+/* One of the API's own keeps the hub: it is never handed over, but said, once in a stretch. */
 static void look_at_stall(struct vv_greenlet *g, int64_t now)
 {
-	if (!g->cooperative || !vv__config.stall_ns || now - seen.since < vv__config.stall_ns || seen.staller == g->id)
+	if (!g->cooperative || !vv__config.stall_ns || now - seen.since < vv__config.stall_ns ||
+	    seen.staller == g->id)
 		return;
 	seen.staller = g->id;
 	vv__report_stall(g, now - seen.since);
@@ -142,7 +144,8 @@ static void look_for_step(struct vv__hub *h, struct vv_greenlet *g, int64_t now)
 	if (yields == seen.yields)
 		seen.in_step = now;
 	seen.yields = yields;
-	if (now - seen.in_step < STEP_NS || !g || g->cooperative || atomic_load(&vv__live) <= 1 || !others_ready(h, now))
+	if (now - seen.in_step < STEP_NS || !g || g->cooperative || atomic_load(&vv__live) <= 1 ||
+	    !others_ready(h, now))
 		return;
 	seen.in_step = now - STEP_NS + STEP_AGAIN_NS;
 	seen.since = now;
@@ -227,7 +230,8 @@ static void rest(struct vv__hub *h)
 
 static void *monitor(void *unused)
 {
-	monitor_self = (struct vv_greenlet){.is_hub = true, .native = 1, .inside = 1, .hub = &vv__hub, .cancel = vv__hub.self.cancel};
+	monitor_self = (struct vv_greenlet){
+	    .is_hub = true, .native = 1, .inside = 1, .hub = &vv__hub, .cancel = vv__hub.self.cancel};
 	vv__self = &monitor_self;
 	for (;;) {
 		rest(&vv__hub);

@@ -235,17 +235,26 @@ bool vv__report_deadlocks(void)
 
 /* ---- other causes ---- */
 
+/* Once for each greenlet, and not for more than NAMED of them. On the monitor. */
 void vv__report_stall(struct vv_greenlet *g, int64_t ns)
 {
+	static uint64_t named[NAMED];
+	static int n;
 	char which[40] = "--greenlet=";
 	const char *const words[] = {"dump", "--running", which, "--report=the one that stalls", NULL};
 
-	if (vv__config.quiet)
+	if (vv__config.quiet || n == NAMED)
 		return;
+	for (int i = 0; i < n; i++)
+		if (named[i] == g->id)
+			return;
+	named[n++] = g->id;
 	put_number(which + strlen(which), (long)g->id);
 	vv__log("stalled: greenlet %lu%s%s has kept the hub for %ld ms", g->id, g->name[0] ? " " : "",
 	    g->name, (long)(ns / 1000000));
 	vv__report_by_command(words);
+	if (n == NAMED)
+		vv__log("stalls of others are not reported");
 }
 
 void vv__report_blocked(void)

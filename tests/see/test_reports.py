@@ -85,13 +85,14 @@ def api_program(name):
 
 
 @case
-def a_greenlet_that_keeps_the_hub_is_named_with_its_place():
-    for ms, says in ((500, 1), (0, 0)):
+def greenlets_that_keep_the_hub_are_named_once_with_their_place():
+    for ms, says in ((300, 2), (0, 0)):
         done = subprocess.run([api_program("staller")], capture_output=True, text=True, timeout=30,
                               env=environment(VERVET_STALL_MS=str(ms)))
         assert done.stdout == "done\n", done
         assert done.stderr.count("has kept the hub for") == says, done.stderr
         assert ("compute (staller, staller.c:" in done.stderr) == bool(says), done.stderr
+        assert len(re.findall(r"stalled: greenlet \d+ cruncher has kept the hub for \d+ ms", done.stderr)) == bool(says), done.stderr
 
 
 @case
