@@ -86,6 +86,13 @@ VV_EXPORT ssize_t msgrcv(int id, void *msg, size_t n, long type, int flags)
 
 static const struct timespec past;
 
+/*
+ * mq_notify promises a signal only for a message that no receiver waits for, and the kernel does not see one that is
+ * parked. So from the first mq_notify on receivers wait in the kernel.
+ */
+static _Atomic bool notifies;
+static const char receiving[] = "mq_receive";
+
 /* An invalid time is refused before anything else is looked at. */
 static bool queue_direct(const struct timespec *until)
 {
@@ -96,12 +103,17 @@ static bool queue_direct(const struct timespec *until)
 static int queue_wait(mqd_t queue, int *same, short events, const struct timespec *until, int before)
 {
 	int64_t deadline = until ? vv__deadline_at(CLOCK_REALTIME, until) : VV__FOREVER;
+	bool alone = !atomic_load(&notifies);
 	int r = vv__wait_fd(same, events, deadline, VV__EINTR | VV__RESTART | VV__CANCEL,
-	    events == POLLIN ? "mq_receive" : "mq_send");
+	    events == POLLIN ? receiving : "mq_send");
 
 	if (r == -ECANCELED) {
 		vv__fd_done(queue, *same);
 		vv__cancel_now();
+	}
+	if (alone && atomic_load(&notifies) && events == POLLIN) {
+		atomic_store(&vv__me()->raised, 0);
+		r = r == -ETIME ? 0 : r;
 	}
 	errno = r < 0 ? -r : before;
 	return r < 0 ? -1 : 0;
@@ -110,13 +122,46 @@ static int queue_wait(mqd_t queue, int *same, short events, const struct timespe
 static ssize_t receive(mqd_t queue, char *to, size_t n, unsigned *priority, const struct timespec *until)
 {
 	int before = errno, same = queue;
+	bool again;
 	ssize_t r;
 
-	do
+	do {
 		r = REAL(mq_timedreceive)(same, to, n, priority, &past);
-	while (r < 0 && errno == ETIMEDOUT && queue_wait(queue, &same, POLLIN, until, before) == 0);
+		again = r < 0 && errno == ETIMEDOUT;
+	} while (again && !atomic_load(&notifies) && queue_wait(queue, &same, POLLIN, until, before) == 0);
+	if (again && atomic_load(&notifies)) {
+		errno = before;
+		vv__hop();
+		r = until ? REAL(mq_timedreceive)(same, to, n, priority, until)
+			  : REAL(mq_receive)(same, to, n, priority);
+		vv__hop_back();
+	}
 	vv__fd_done(queue, same);
 	return r;
+}
+
+static int move_to_kernel(struct vv_greenlet *g, void *moved)
+{
+	const struct vv__wait *w = g->wait;
+
+	if (atomic_load(&g->state) == VV__PARKED && w && w->what == receiving) {
+		vv__raise(g, EAGAIN);
+		*(bool *)moved = true;
+	}
+	return 0;
+}
+
+VV_EXPORT int mq_notify(mqd_t queue, const struct sigevent *event)
+{
+	enum { TO_GET_THERE_NS = 2000000 };
+	bool moved = false;
+
+	if (event && !atomic_exchange(&notifies, true) && !vv__step_aside(vv__me(), ipc)) {
+		vv__each(move_to_kernel, &moved);
+		if (moved)
+			vv__sleep_until(vv__now() + TO_GET_THERE_NS, 0);
+	}
+	return REAL(mq_notify)(queue, event);
 }
 
 static int send_to(mqd_t queue, const char *from, size_t n, unsigned priority, const struct timespec *until)
