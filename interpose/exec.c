@@ -9,6 +9,7 @@
 #include "process.h"
 
 #include "fdinfo.h"
+#include "signal.h"
 
 #include <spawn.h>
 
@@ -218,13 +219,15 @@ void vv__exec_env_free(struct vv__exec_env *e)
 /* The real call comes back only if it failed. */
 #define EXEC(call)                                                                                           \
 	do {                                                                                                 \
-		struct vv__exec_env env_;                                                                    \
+		struct vv_greenlet *g_ = vv__me();                                                           \
+		struct vv__exec_env env_ = vv__exec_env(env);                                                \
+		bool given_ = vv__give_back_kept(g_);                                                        \
 		int r_;                                                                                      \
                                                                                                              \
-		vv__me();                                                                                    \
-		env_ = vv__exec_env(env);                                                                    \
 		vv__stats_report_exec();                                                                     \
 		r_ = call;                                                                                   \
+		if (given_)                                                                                  \
+			vv__keep_pending(g_);                                                                \
 		vv__exec_env_free(&env_);                                                                    \
 		return r_;                                                                                   \
 	} while (0)

@@ -120,10 +120,13 @@ int vv__keep(int sig, const siginfo_t *info, struct vv_greenlet *g, bool directe
 {
 	uint64_t before = begin();
 	struct kept **p = &list[sig], *k;
+	bool from_timer =
+	    directed && info->si_code == SI_TIMER; /* timer.c sends one at a time, as the kernel */
 	int r = -EAGAIN;
 
 	for (; *p; p = &(*p)->next)
-		if (sig <= VV__SIGSETXID && (*p)->directed == directed && (!directed || is_of(*p, g))) {
+		if (sig <= VV__SIGSETXID && !from_timer && (*p)->directed == directed &&
+		    (!directed || is_of(*p, g))) {
 			r = 0;
 			goto out;
 		}
@@ -167,6 +170,8 @@ int vv__take_kept(struct vv_greenlet *g, uint64_t set, bool shared, siginfo_t *i
 		}
 	}
 	end(before);
+	if (found && info->si_code == SI_TIMER)
+		vv__timer_taken(info);
 	return found;
 }
 

@@ -91,6 +91,8 @@ int vv__signal_greenlet(struct vv_greenlet *g, int sig, const siginfo_t *info);
 int vv__tgkill(pid_t tgid, pid_t tid, int sig);
 /* Alone so far, g had its blocked signals pending in the kernel, for a kernel thread that it will share now: keep them. */
 void vv__keep_pending(struct vv_greenlet *g);
+/* Before exec: give the kernel what is kept for g. If exec fails and this was true, vv__keep_pending takes it back. */
+bool vv__give_back_kept(struct vv_greenlet *g);
 /* The raw signal to one kernel thread of ours. */
 long vv__queue_raw(int tid, int sig, const siginfo_t *info);
 
@@ -98,6 +100,8 @@ long vv__queue_raw(int tid, int sig, const siginfo_t *info);
 
 /* SIGCANCEL came from a timer that is to signal one greenlet. */
 void vv__timer_expired(const siginfo_t *info);
+/* What it sent has been taken: notes how often it has expired meanwhile. */
+void vv__timer_taken(siginfo_t *info);
 /* The slice whose alarm this signal is, or null. */
 struct vv_greenlet *vv__alarm_owner(int sig, const siginfo_t *info);
 /* g was given scheduling attributes by another: make them so. */

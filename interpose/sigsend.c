@@ -218,3 +218,22 @@ void vv__keep_pending(struct vv_greenlet *g)
 		}
 	}
 }
+
+/* exec: what is kept for g, which blocks it, is to be pending in the new program. True if something was. */
+bool vv__give_back_kept(struct vv_greenlet *g)
+{
+	uint64_t set = g->mask & ~VV__LIBC_SIGNALS;
+	siginfo_t info;
+	bool any = false;
+	int sig;
+
+	if (vv__kept_in_all() == 0)
+		return false;
+	while ((sig = vv__take_kept(g, set, false, &info))) {
+		vv__queue_raw(vv__syscall(SYS_gettid), sig, &info);
+		any = true;
+	}
+	while ((sig = vv__take_kept(g, set, true, &info)))
+		vv__syscall(SYS_rt_sigqueueinfo, vv__syscall(SYS_getpid), sig, &info);
+	return any;
+}

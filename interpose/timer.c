@@ -14,6 +14,9 @@ static struct route {
 	uint64_t id;
 	int timer, sig;
 	union sigval value;
+	_Atomic bool kept;   /* its signal is on its way */
+	_Atomic int overrun; /* how often it has expired meanwhile */
+	_Atomic int last;    /* the same for the signal that was taken last */
 } routes[TIMERS];
 static _Atomic int routed;
 static _Atomic bool slice_alarms;
@@ -36,12 +39,28 @@ void vv__timer_expired(const siginfo_t *info)
 		return;
 	copy.si_signo = r->sig;
 	copy.si_value = r->value;
-	if (me && !me->is_hub && !me->inside) {
-		vv__signal_greenlet(g, r->sig, &copy);
-	} else {
-		vv__keep(r->sig, &copy, g, true);
-		vv__hub_signal();
+	if (atomic_exchange(&r->kept, true)) {
+		atomic_fetch_add(&r->overrun, 1 + info->si_overrun);
+		return;
 	}
+	atomic_store(&r->overrun, info->si_overrun);
+	if (vv__keep(r->sig, &copy, g, true) < 0)
+		atomic_store(&r->kept, false);
+	else if (me && !me->is_hub && !me->inside && !(g->mask & vv__bit(r->sig)))
+		g == me ? vv__run_handlers(g) : vv__prod(g);
+	else
+		vv__hub_signal();
+}
+
+void vv__timer_taken(siginfo_t *info)
+{
+	struct route *r = find(info->si_timerid);
+
+	if (!r || !atomic_load(&r->kept))
+		return;
+	atomic_store(&r->last, atomic_load(&r->overrun));
+	info->si_overrun = atomic_load(&r->last);
+	atomic_store(&r->kept, false);
 }
 
 /* glibc's timer is the kernel's id, unless it is one with SIGEV_THREAD. */
@@ -56,6 +75,8 @@ static bool route(timer_t timer, struct vv_greenlet *g, const struct sigevent *e
 		routes[i].timer = (int)(intptr_t)timer;
 		routes[i].sig = event->sigev_signo;
 		routes[i].value = event->sigev_value;
+		routes[i].kept = false;
+		routes[i].last = 0;
 		atomic_fetch_add(&routed, 1);
 		return true;
 	}
@@ -82,6 +103,15 @@ VV_EXPORT int timer_create(clockid_t clock, struct sigevent *event, timer_t *tim
 		return vv__errno_return(-EAGAIN);
 	}
 	return r;
+}
+
+VV_EXPORT int timer_getoverrun(timer_t timer)
+{
+	struct route *route;
+
+	vv__me();
+	route = find((int)(intptr_t)timer);
+	return route ? atomic_load(&route->last) : REAL(timer_getoverrun)(timer);
 }
 
 VV_EXPORT int timer_delete(timer_t timer)

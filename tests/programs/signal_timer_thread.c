@@ -1,6 +1,7 @@
 /*
  * A timer that signals one thread (SIGEV_THREAD_ID): the handler runs there, also while it is blocked, and not on the
  * thread that made the timer; when that thread blocks the signal it stays pending for it alone, and sigwait takes it.
+ * What expires meanwhile is counted.
  */
 #include "check.h"
 
@@ -46,11 +47,16 @@ static timer_t make(int who, int signal)
 	return timer;
 }
 
-static void set(timer_t timer, int ms)
+static void set_every(timer_t timer, int first_ms, int ms)
 {
-	struct itimerspec when = {{ms / 1000, ms % 1000 * 1000000}, {0, 1000000}};
+	struct itimerspec when = {{0, ms * 1000000}, {0, first_ms * 1000000}};
 
 	expect(timer_settime(timer, 0, &when, NULL) == 0);
+}
+
+static void set(timer_t timer, int ms)
+{
+	set_every(timer, 1, ms);
 }
 
 static void *waits(void *arg)
@@ -65,6 +71,33 @@ static void *waits(void *arg)
 	turn_set(&turn, 4);
 	printf("took it: %d", sigwaitinfo(&set, &info) == SIGRTMIN + 1);
 	printf(" with %d, by timer: %d\n", info.si_value.sival_int, info.si_code == SI_TIMER);
+	return arg;
+}
+
+static void *overruns(void *arg)
+{
+	struct timespec now = {0, 0};
+	timer_t timer, another;
+	siginfo_t info, second;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	ids[0] = gettid();
+	timer = make(0, SIGUSR1);
+	another = make(0, SIGUSR1);
+	set_every(timer, 10, 10);
+	set_every(another, 5, 0);
+	sleep_ms(200);
+	printf("one timer: %d", sigwaitinfo(&set, &info) == SIGUSR1);
+	printf(", the other: %d\n", sigtimedwait(&set, &second, &now) == SIGUSR1);
+	if (info.si_timerid == second.si_timerid || info.si_overrun + second.si_overrun < 5)
+		printf("overruns %d and %d\n", info.si_overrun, second.si_overrun);
+	printf("counted: %d\n", timer_getoverrun(timer) == (info.si_overrun ? info : second).si_overrun);
+	printf("counted: %d\n", timer_getoverrun(another));
+	timer_delete(timer);
+	timer_delete(another);
 	return arg;
 }
 
@@ -97,5 +130,6 @@ int main(void)
 	set(once, 0);
 	join(t[0]);
 	timer_delete(once);
+	join(start(overruns, NULL));
 	return 0;
 }
