@@ -59,6 +59,13 @@ static void note(const char *format, ...)
 	va_end(ap);
 }
 
+static const char *base_of(const char *path)
+{
+	const char *base = strrchr(path, '/');
+
+	return base ? base + 1 : path;
+}
+
 /* ---- the objects ---- */
 
 static bool examined(const char *path)
@@ -207,7 +214,7 @@ static void look_for_notes(void)
 		note("made by Go: its runtime makes threads by clone and calls the kernel itself, so next to "
 		     "nothing is patched "
 		     "and nothing is gained");
-	if (!x.objects[0].go && !makes_threads())
+	if (!x.objects[0].go && !makes_threads() && !x.notes_n)
 		note("neither the program nor its libraries make threads: it runs as without vervet, and its "
 		     "children are patched");
 	for (size_t i = 0; i < x.missing.n; i++)
@@ -315,10 +322,30 @@ static void print_json(void)
 
 /* ---- the command ---- */
 
-/* The file that the kernel runs for path: the interpreter, if it is a script. */
+/* What `env` in the first line of a script runs: the first word that is no option and no variable. True if there is one. */
+static bool follow_env(char *words, char final[PATH_MAX])
+{
+	char path[PATH_MAX], *rest = NULL;
+
+	for (char *w = strtok_r(words, " \t\n", &rest); w; w = strtok_r(NULL, " \t\n", &rest)) {
+		if (*w == '-' || strchr(w, '='))
+			continue;
+		complaint = x.why;
+		if (find_program(w, path) || check_program(path))
+			note("%s", x.why);
+		else
+			snprintf(final, PATH_MAX, "%s", path);
+		x.why[0] = 0;
+		complaint = NULL;
+		return true;
+	}
+	return false;
+}
+
+/* The file that runs for path: the interpreter, if it is a script. */
 static void follow_script(const char *path, char final[PATH_MAX])
 {
-	char line[256] = {0}, *name;
+	char line[256] = {0}, *name, *rest;
 	FILE *f;
 
 	snprintf(final, PATH_MAX, "%s", path);
@@ -331,9 +358,27 @@ static void follow_script(const char *path, char final[PATH_MAX])
 		if (line[0] != '#' || line[1] != '!')
 			return;
 		name = line + 2 + strspn(line + 2, " \t");
-		name[strcspn(name, " \t\n")] = 0;
+		rest = name + strcspn(name, " \t\n");
+		if (*rest)
+			*rest++ = 0;
 		snprintf(final, PATH_MAX, "%s", name);
+		if (!strcmp(base_of(name), "env") && !follow_env(rest, final))
+			return;
 	}
+}
+
+/* What a shell script does is done by what it starts. */
+static void note_shell(void)
+{
+	static const char *const shells[] = {"sh", "dash", "bash", "ksh", "mksh", "zsh"};
+
+	for (size_t i = 0; i < COUNT(shells); i++)
+		if (!strcmp(base_of(x.interpreter), shells[i])) {
+			note("a shell script: the programs that it starts are patched too, if they can be; "
+			     "ask doctor about "
+			     "them");
+			return;
+		}
 }
 
 static void examine(const char *name)
@@ -351,6 +396,7 @@ static void examine(const char *name)
 	follow_script(x.path, final);
 	if (strcmp(final, x.path))
 		snprintf(x.interpreter, sizeof(x.interpreter), "%s", final);
+	note_shell();
 	add_all(realpath(final, real) ? real : final);
 	if (x.n)
 		look_for_notes();

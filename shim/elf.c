@@ -5,6 +5,8 @@
 
 #include <gelf.h>
 #include <libelf.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -46,10 +48,21 @@ static const char *loader(Elf *elf, int fd, char name[PATH_MAX])
 	return name;
 }
 
+/* The loader itself, which runs a program that its arguments name, and preloads. */
+static bool is_loader(const char *path)
+{
+	char real[PATH_MAX];
+	const char *base = realpath(path, real) ? strrchr(real, '/') : NULL;
+
+	return base && !strncmp(base + 1, "ld-linux", 8);
+}
+
 static int check_loader(const char *path, const char *name)
 {
 	const char *base = strrchr(name, '/');
 
+	if (!*name && is_loader(path))
+		return 0;
 	if (!*name)
 		return complain(VV__EXIT_FAILED,
 		    "%s: statically linked, no library can be preloaded; link it dynamically or run it "

@@ -30,7 +30,7 @@ EXPECTED = {
     "bash": ("fit with notes", "make threads", ("park", "read")),
     "/usr/bin/perl": ("fit with notes", "", ("park", "read")),
     "/usr/bin/python3": ("fit", "", ("park", "recv")),
-    "/usr/bin/ldd": ("fit with notes", "make threads", None),
+    "/usr/bin/ldd": ("fit with notes", "a shell script", None),
     "gcc": ("fit with notes", "make threads", None),
     "nginx": ("fit with notes", "", ("park", "epoll_wait")),
     "java": ("fit with notes", "Java", ("park", "pthread_cond_wait")),
@@ -77,6 +77,33 @@ def inline_system_calls_and_clone_are_noted():
     subprocess.run(["gcc", "-w", source, "-o", binary, "-pthread"], check=True)
     notes = " ".join(doctor(binary)["notes"])
     assert "bypass calls clone" in notes and "bypass (1)" in notes and "umount2 (mounts)" in notes, notes
+
+
+@case
+def scripts_are_followed_through_env():
+    def script(text):
+        path = os.path.join(BUILD, "script")
+        os.makedirs(BUILD, exist_ok=True)
+        with open(path, "w") as f:
+            f.write(text)
+        os.chmod(path, 0o755)
+        return doctor(path)
+    many = program("many")
+    for line in (f"#!/usr/bin/env {many}", f"#!/usr/bin/env -S A=b {many} -u", f"#! {many}"):
+        seen = script(line + "\n")
+        assert seen["interpreter"] == many and seen["verdict"] == "fit" and "pthread_create" in seen["pass"], seen
+    assert any("no-such-program: not found" in n for n in script("#!/usr/bin/env no-such-program\n")["notes"])
+    assert any("a shell script" in n for n in script("#!/bin/sh\n")["notes"])
+
+
+@case
+def loader_and_libc_are_programs_too():
+    libc = "/lib/x86_64-linux-gnu/libc.so.6"
+    if not os.access(libc, os.X_OK):
+        raise Skip("another place for libc")
+    for argv in ([libc], ["/lib64/ld-linux-x86-64.so.2", "/bin/echo", "hi"]):
+        plain, patched = (subprocess.run([*words, *argv], capture_output=True, env=environment()) for words in ([], [VERVET, "--"]))
+        assert plain.stdout and (plain.stdout, plain.returncode) == (patched.stdout, patched.returncode), patched
 
 
 @case
