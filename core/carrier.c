@@ -253,7 +253,9 @@ static void *carrier_main(void *carrier)
 
 	vv__self = &vv__hub.self;
 	c->idle.tp = vv__thread_pointer();
-	c->tid = vv__syscall(SYS_gettid);
+	__atomic_store_n(&c->tid, vv__syscall(SYS_gettid), __ATOMIC_RELEASE);
+	if (c->spoiled)
+		vv__syscall(SYS_futex, &c->tid, FUTEX_WAKE_PRIVATE, 1);
 	open_stat(c);
 	if (vv__unlikely(vv__config.overflow))
 		vv__overflow_carrier(c);
@@ -297,20 +299,39 @@ int vv__thread_start(void *(*fn)(void *), void *arg)
 	return -r;
 }
 
-/* A new spare carrier. In program code or on the monitor: allocates. */
-struct vv__carrier *vv__carrier_new(void)
+static struct vv__carrier *make_carrier(bool spoiled)
 {
 	struct vv__carrier *c = vv__slab_get(&carriers);
 
 	if (!c)
 		return NULL;
 	c->mask = ~0ul;
+	c->spoiled = spoiled;
 	if (vv__thread_start(carrier_main, c) < 0) {
 		vv__slab_put(&carriers, c);
 		return NULL;
 	}
 	note_carrier();
-	push_spare(c);
+	return c;
+}
+
+/* A new spare carrier. In program code or on the monitor: allocates. */
+struct vv__carrier *vv__carrier_new(void)
+{
+	struct vv__carrier *c = make_carrier(false);
+
+	if (c)
+		push_spare(c);
+	return c;
+}
+
+/* One for a single greenlet, with the attributes of the kernel thread that calls. Waits until its id is known. */
+struct vv__carrier *vv__carrier_alone(void)
+{
+	struct vv__carrier *c = make_carrier(true);
+
+	while (c && !__atomic_load_n(&c->tid, __ATOMIC_ACQUIRE))
+		vv__syscall(SYS_futex, &c->tid, FUTEX_WAIT_PRIVATE, 0, NULL);
 	return c;
 }
 
@@ -379,17 +400,11 @@ void vv__rejoin(struct vv_greenlet *g)
 	g->rejoins = false;
 }
 
-void vv__hop(void)
+/* A spare carrier has been promised. */
+static void move(struct vv_greenlet *g)
 {
-	struct vv_greenlet *g = vv__me();
 	struct vv__hub *h = g->hub;
 
-	if (!g->native)
-		g->hop_frame = (uintptr_t)__builtin_frame_address(0);
-	if (vv__direct(g) || g->slice || vv__carrier_reserve() < 0) {
-		g->native++;
-		return;
-	}
 	vv__count(hops);
 	vv__enter(g);
 	atomic_store(&g->state, VV__HOPPING);
@@ -405,6 +420,18 @@ void vv__hop(void)
 	g->inside = 0; /* on the spare carrier */
 	if (vv__has_signals(g))
 		vv__hooks.run_handlers(g);
+}
+
+void vv__hop(void)
+{
+	struct vv_greenlet *g = vv__me();
+
+	if (!g->native)
+		g->hop_frame = (uintptr_t)__builtin_frame_address(0);
+	if (vv__direct(g) || g->slice || vv__carrier_reserve() < 0)
+		g->native++;
+	else
+		move(g);
 }
 
 void vv__hop_back(void)
@@ -434,7 +461,10 @@ void vv__pin(void)
 {
 	struct vv_greenlet *g = vv__me();
 
-	vv__hop();
+	if (g->native || g->slice || !atomic_load(&vv__started) || vv__carrier_reserve() < 0)
+		vv__hop();
+	else
+		move(g); /* also if it is alone: others may come */
 	g->pinned = true;
 	g->hop_frame = UINTPTR_MAX; /* no jump ends it */
 	vv__carrier_spoil();

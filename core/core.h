@@ -162,6 +162,7 @@ struct vv_greenlet {
 	void *dtors;		       /* C++ thread_local destructors, newest first */
 	uint8_t shell_class;	       /* of a vv greenlet's shell: see core/shell.c; 0: glibc's own */
 	size_t stack_size, guard_size; /* of its shell */
+	bool behind; /* stayed behind in the parent that forked this process */
 	void *stack;		       /* if it is one of core/stack.c */
 	struct vv_greenlet *all_next, *all_prev;
 	void *carrier_robust; /* the robust list that its carrier had before */
@@ -332,6 +333,7 @@ struct vv__hooks {
 	int (*pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 	int (*pthread_join)(pthread_t, void **);
 	int (*key_create)(pthread_key_t *, void (*)(void *));
+	int (*key_delete)(pthread_key_t);
 	int (*setspecific)(pthread_key_t, const void *);
 	void (*pthread_exit)(void *);
 	int (*sigaction)(int, const struct sigaction *, struct sigaction *);
@@ -360,11 +362,22 @@ void vv__core_init(const struct vv__hooks *hooks);
 bool vv__give_up_key(pthread_key_t *key);
 
 /*
- * Make a thread greenlet that will call fn(arg), and put it on the run queue. attr as for pthread_create.
+ * Make a thread greenlet that will call fn(arg), attr as for pthread_create, and put it on the run queue. An `alone` one
+ * runs at once on a kernel thread of its own, made by the caller's, whose attributes it has. Before it runs, *thread is
+ * set and prepare called, if they are not null; vv__carrier_tid answers then where an alone one will run.
  * Returns 0 with *out set, or a positive error number as pthread_create would (EAGAIN, EINVAL, EPERM).
  */
-int vv__spawn(
-    struct vv_greenlet **out, const pthread_attr_t *attr, vv__start_fn fn, void *arg, int join_state);
+struct vv__birth {
+	const pthread_attr_t *attr;
+	vv__start_fn fn;
+	void *arg;
+	int join_state;
+	bool alone;
+	pthread_t *thread;
+	void (*prepare)(struct vv_greenlet *, void *data);
+	void *data; /* of prepare */
+};
+int vv__spawn(struct vv_greenlet **out, const struct vv__birth *b);
 
 enum { VV__JOINABLE, VV__JOINING, VV__DETACHED, VV__ENDED };
 

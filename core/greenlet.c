@@ -444,6 +444,10 @@ void vv__release(struct vv_greenlet *g)
 
 	if (g == main_greenlet || g->foreign || g->shell_class)
 		return;
+	if (g->behind) {
+		atomic_store(&g->state, VV__FREE);
+		return;
+	}
 	if (me->native) {
 		list_remove(g);
 		discard_shells(g);
@@ -532,7 +536,8 @@ static void reset(struct vv_greenlet *g, struct vv_greenlet *me, vv__start_fn fn
 	g->dtors = g->locals = g->user = g->signal_data = g->sched = NULL;
 }
 
-static void go(struct vv_greenlet *me, struct vv_greenlet *g)
+/* Tell those who count. */
+static void announce(struct vv_greenlet *me, struct vv_greenlet *g)
 {
 	int live = atomic_fetch_add(&vv__live, 1) + 1;
 
@@ -548,6 +553,11 @@ static void go(struct vv_greenlet *me, struct vv_greenlet *g)
 	list_add(g);
 	if (vv__unlikely(vv__tracing))
 		vv__trace_new(g, me);
+}
+
+static void go(struct vv_greenlet *me, struct vv_greenlet *g)
+{
+	announce(me, g);
 	atomic_store(&g->state, VV__RUNNABLE);
 	if (me->holds)
 		vv__push(&vv__hub, g);
@@ -555,9 +565,28 @@ static void go(struct vv_greenlet *me, struct vv_greenlet *g)
 		vv__inbox_push(&vv__hub, g);
 }
 
-static struct vv_greenlet *new_record(const pthread_attr_t *attr, struct sizes s, int *error)
+/* What glibc's attributes say about the signal mask. */
+static void take_mask(struct vv_greenlet *g, const pthread_attr_t *attr)
+{
+	sigset_t mask;
+
+	if (attr && pthread_attr_getsigmask_np(attr, &mask) == 0)
+		memcpy(&g->mask, &mask, sizeof g->mask);
+}
+
+static void prepare(struct vv_greenlet *g, const struct vv__birth *b)
+{
+	take_mask(g, b->attr);
+	if (b->thread)
+		*b->thread = g->thread;
+	if (b->prepare)
+		b->prepare(g, b->data);
+}
+
+static struct vv_greenlet *make(struct vv_greenlet *me, const struct vv__birth *b, struct sizes s, int *error)
 {
 	struct vv_greenlet *g = vv__slab_get(&records);
+	int r;
 
 	if (!g) {
 		*error = EAGAIN;
@@ -567,47 +596,85 @@ static struct vv_greenlet *new_record(const pthread_attr_t *attr, struct sizes s
 	g->guard_size = s.guard;
 	g->pooled = s.plain;
 	g->fresh = true;
+	reset(g, me, b->fn, b->arg, b->join_state);
+	r = vv__shell_start(g, b->attr, shell_main, g);
+	if (r < 0) {
+		vv__slab_put(&records, g);
+		*error = -r;
+		return NULL;
+	}
 	return g;
 }
 
-int vv__spawn(
-    struct vv_greenlet **out, const pthread_attr_t *attr, vv__start_fn fn, void *arg, int join_state)
+static struct vv_greenlet *recycle(struct vv_greenlet *me, const struct vv__birth *b, struct sizes s)
 {
-	struct vv_greenlet *me = vv__me(), *g = NULL;
-	struct sizes s = sizes_of(attr);
+	struct vv_greenlet *g;
+
+	vv__enter(me);
+	g = from_pool(me, s);
+	if (g) {
+		reset(g, me, b->fn, b->arg, b->join_state);
+		vv__tcb_set_tid(g, g->tid = fresh_tid());
+		vv__context_inherit(&g->ctx);
+		prepare(g, b);
+		go(me, g);
+	}
+	vv__leave(me);
+	return g;
+}
+
+/* As if it had been pinned there (vv__pin) by its first instruction. */
+static int go_alone(struct vv_greenlet *me, struct vv_greenlet *g, const struct vv__birth *b)
+{
+	struct vv__carrier *c;
+
+	vv__shell_await(g);
+	c = vv__carrier_alone();
+	if (!c) {
+		g->next = NULL;
+		discard_shells(g);
+		return EAGAIN;
+	}
+	g->fresh = g->holds = false;
+	g->native = 1;
+	g->hopped = g->pinned = g->away = true;
+	g->hop_frame = UINTPTR_MAX;
+	g->carrier = c;
+	atomic_fetch_add(&vv__hub.away, 1);
+	atomic_store(&g->state, VV__HOPPING);
+	prepare(g, b);
+	announce(me, g);
+	vv__carrier_give(c, g);
+	return 0;
+}
+
+static void go_to_hub(struct vv_greenlet *me, struct vv_greenlet *g, const struct vv__birth *b)
+{
+	if (!me->native)
+		vv__enter(me);
+	prepare(g, b);
+	go(me, g);
+	if (!me->native)
+		vv__leave(me);
+}
+
+int vv__spawn(struct vv_greenlet **out, const struct vv__birth *b)
+{
+	struct vv_greenlet *me = vv__me();
+	struct sizes s = sizes_of(b->attr);
 	int r = 0;
 
 	if (!atomic_load(&vv__started) && (r = vv__hub_start(me)) < 0)
 		return -r;
 	discard_shells(take_discarded(me));
-	if (!me->native && s.plain && me->hub->pool) {
-		vv__enter(me);
-		g = from_pool(me, s);
-		if (g) {
-			reset(g, me, fn, arg, join_state);
-			vv__tcb_set_tid(g, g->tid = fresh_tid());
-			vv__context_inherit(&g->ctx);
-			go(me, g);
-		}
-		vv__leave(me);
-	}
-	if (!g) {
-		g = new_record(attr, s, &r);
-		if (!g)
-			return r;
-		reset(g, me, fn, arg, join_state);
-		r = vv__shell_start(g, attr, shell_main, g);
-		if (r < 0) {
-			vv__slab_put(&records, g);
-			return -r;
-		}
-		if (!me->native)
-			vv__enter(me);
-		go(me, g);
-		if (!me->native)
-			vv__leave(me);
-	}
-	*out = g;
+	if (!me->native && !b->alone && s.plain && me->hub->pool && (*out = recycle(me, b, s)))
+		return 0;
+	*out = make(me, b, s, &r);
+	if (r)
+		return r;
+	if (b->alone)
+		return go_alone(me, *out, b);
+	go_to_hub(me, *out, b);
 	return 0;
 }
 
@@ -805,17 +872,41 @@ bool vv__give_up_key(pthread_key_t *key)
 	return made;
 }
 
+/* The program's first keys are the numbers that it gets without us; ours is the last that lies in the block. */
+static bool take_key(void)
+{
+	enum { IN_BLOCK = 32 };
+	pthread_key_t keys[IN_BLOCK];
+	int n = 0;
+
+	while (n < IN_BLOCK && vv__hooks.key_create(&keys[n], foreign_ends) == 0 && keys[n++] < IN_BLOCK - 1)
+		;
+	if (n == 0)
+		return false;
+	foreign_key = keys[--n];
+	while (n-- > 0)
+		vv__hooks.key_delete(keys[n]);
+	return true;
+}
+
 void vv__core_init(const struct vv__hooks *hooks)
 {
 	vv__hooks = *hooks;
 	vv__context_init();
-	foreign_key_made = hooks->key_create && hooks->key_create(&foreign_key, foreign_ends) == 0;
+	foreign_key_made = hooks->key_create && take_key();
 }
 
 /* ---- fork ---- */
 
+/* Threads that stayed behind have ended, as glibc has it: who joins one need not wait. Their shells are glibc's again. */
 void vv__greenlets_forget(struct vv_greenlet *keep)
 {
+	for (struct vv_greenlet *g = vv__all.head; g; g = g->all_next)
+		if (g != keep && !g->foreign) {
+			g->behind = true;
+			g->value = NULL;
+			atomic_store(&g->state, VV__DONE);
+		}
 	vv__all.lock = 0;
 	vv__all.head = NULL;
 	records = (struct vv__slab){.size = records.size};

@@ -117,6 +117,7 @@ void vv__carrier_give(struct vv__carrier *c, void *job);
 int vv__carrier_reserve(void);
 int vv__thread_start(void *(*fn)(void *), void *arg);
 struct vv__carrier *vv__carrier_new(void);
+struct vv__carrier *vv__carrier_alone(void);
 void vv__carrier_put_back(struct vv__carrier *c);
 void vv__carriers_forget(void);
 void vv__rejoin(struct vv_greenlet *g);

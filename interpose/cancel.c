@@ -80,12 +80,22 @@ void vv__raw_handler(int sig, void (*handler)(int, siginfo_t *, void *), unsigne
 	vv__syscall(SYS_rt_sigaction, sig, &act, NULL, sizeof act.mask);
 }
 
+static _Atomic int installed;
+
 void vv__install_cancel_handler(void)
 {
-	static _Atomic int installed;
-
 	if (!atomic_exchange(&installed, 1))
 		vv__raw_handler(VV__SIGCANCEL, on_cancel, SA_SIGINFO | SA_RESTART);
+}
+
+/* libc's own cancellation points (printf's) ignore it in a program without threads, until its pthread_cancel has run. */
+static int cancel_alone(struct vv_greenlet *g)
+{
+	int r = REAL(pthread_cancel)(g->thread);
+
+	if (atomic_load(&installed))
+		vv__raw_handler(VV__SIGCANCEL, on_cancel, SA_SIGINFO | SA_RESTART);
+	return r;
 }
 
 VV_EXPORT int pthread_cancel(pthread_t t)
@@ -97,6 +107,8 @@ VV_EXPORT int pthread_cancel(pthread_t t)
 		return REAL(pthread_cancel)(t);
 	if (atomic_load(&g->state) == VV__DONE || atomic_load(&g->state) == VV__FREE)
 		return 0;
+	if (g == me && !atomic_load(&vv__started))
+		return cancel_alone(g);
 	vv__install_cancel_handler();
 	if (atomic_fetch_or(g->cancel, VV__CANCEL_CANCELED) & VV__CANCEL_CANCELED)
 		return 0;

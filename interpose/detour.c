@@ -61,12 +61,13 @@ long vv__detour_call(struct vv__detour *d, void *fn, const long a[7])
 	    .what = "a call elsewhere",
 	    .valid = not_done,
 	    .arg = d};
+	struct vv__birth b = {.fn = make_call, .arg = d, .join_state = VV__DETACHED};
 	struct vv_greenlet *helper;
 
 	memcpy(d->a, a, sizeof d->a);
 	*(void **)&d->fn = fn;
 	d->error = errno;
-	if (vv__spawn(&helper, NULL, make_call, d, VV__DETACHED)) {
+	if (vv__spawn(&helper, &b)) {
 		make_call(d);
 		return d->result;
 	}

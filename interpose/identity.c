@@ -2,6 +2,7 @@
  * Who a thread is, where libc would ask the kernel by thread id: gettid, names, stack bounds, the CPU clock.
  */
 #include "interpose.h"
+#include "signal.h"
 
 #include <sys/prctl.h>
 
@@ -200,8 +201,14 @@ VV_EXPORT int pthread_getattr_np(pthread_t t, pthread_attr_t *attr)
 	struct vv_greenlet *me = vv__me(), *g = vv__of_thread(t);
 	int r;
 
-	if (!g || g->foreign || me->is_hub || g == vv__main_greenlet())
+	if (!g || g->foreign || me->is_hub)
 		return REAL(pthread_getattr_np)(t, attr);
+	if (g == vv__main_greenlet()) {
+		r = REAL(pthread_getattr_np)(t, attr);
+		if (r == 0)
+			vv__place_describe(g, attr);
+		return r;
+	}
 	r = g != me && (facts_offset || g->stack) ? ask_for_another(g, attr) : ask_under_kernel_id(g, attr);
 	if (r)
 		return r;
@@ -211,5 +218,6 @@ VV_EXPORT int pthread_getattr_np(pthread_t t, pthread_attr_t *attr)
 		learn_facts(g, attr);
 	if (atomic_load(&g->join_state) == VV__DETACHED)
 		pthread_attr_setdetachstate(attr, PTHREAD_CREATE_DETACHED);
+	vv__place_describe(g, attr);
 	return 0;
 }

@@ -1,8 +1,9 @@
 /*
  * Scheduling attributes: affinity, policy, priority, nice value. The kernel has them per kernel thread, and greenlets
  * share one. A greenlet that gets attributes of its own therefore gets a kernel thread of its own for good (vv__pin):
- * nothing else on it feels them. One that is given them by another greenlet does so at its next safe point. Asking for
- * what is so already changes nothing.
+ * nothing else on it feels them. One that is created with them is born on it, before its creator goes on, as a thread of
+ * higher priority must. One that is given them by another greenlet does so at its next safe point. Asking for what is so
+ * already changes nothing.
  */
 #include "interpose.h"
 #include "signal.h"
@@ -24,7 +25,8 @@ enum { FIRST_SIZE = 48, UTIL_CLAMP = 0x60, IOPRIO_PROCESS = 1 };
 /* What was asked for g; g->sched. */
 struct place {
 	bool has_cpus, has_attributes, has_policy, has_nice, has_io;
-	uint8_t cpus[1024 / 8];
+	bool is_explicit;	 /* attributes said PTHREAD_EXPLICIT_SCHED */
+	uint8_t cpus[8192 / 8]; /* the most that a kernel is built for */
 	size_t size; /* of cpus */
 	struct attributes attributes;
 	int io;
@@ -112,12 +114,12 @@ static void place(struct vv_greenlet *g)
 	vv__prod(g);
 }
 
-/* True if the call concerns a greenlet that shares its kernel thread. */
+/* True if the call concerns a greenlet that may run on any kernel thread. */
 static bool concerns(struct vv_greenlet *g)
 {
 	struct vv_greenlet *me = vv__me();
 
-	return g && !g->foreign && !me->is_hub && vv__family_on(thread) && atomic_load(&vv__live) > 1;
+	return g && !g->foreign && !me->is_hub && vv__family_on(thread) && atomic_load(&vv__started);
 }
 
 static struct vv_greenlet *of_thread(pthread_t t)
@@ -148,22 +150,6 @@ static bool names_policy(const pthread_attr_t *attr)
 	return attr && pthread_attr_getinheritsched(attr, &inherit) == 0 && inherit == PTHREAD_EXPLICIT_SCHED;
 }
 
-int vv__place_check(const pthread_attr_t *attr)
-{
-	struct sched_param param, had;
-	int policy, before, r;
-
-	if (!names_policy(attr))
-		return 0;
-	pthread_attr_getschedpolicy(attr, &policy);
-	pthread_attr_getschedparam(attr, &param);
-	before = vv__syscall(SYS_sched_getscheduler, 0);
-	vv__syscall(SYS_sched_getparam, 0, &had);
-	r = vv__syscall(SYS_sched_setscheduler, 0, policy, &param);
-	vv__syscall(SYS_sched_setscheduler, 0, before, &had);
-	return -r;
-}
-
 /* Without an affinity the attributes say: every CPU. */
 static void name_cpus(const pthread_attr_t *attr, struct place *p)
 {
@@ -177,24 +163,92 @@ static void name_cpus(const pthread_attr_t *attr, struct place *p)
 	p->has_cpus = true;
 }
 
-void vv__place_created(struct vv_greenlet *g, const pthread_attr_t *attr)
+/* Would the kernel let a thread of this process have p? It is asked for the caller's own kernel thread. */
+static int check(const struct place *p)
+{
+	uint8_t cpus[sizeof p->cpus];
+	struct sched_param had;
+	int before, r = 0;
+
+	if (p->has_cpus && vv__syscall(SYS_sched_getaffinity, 0, sizeof cpus, cpus) > 0) {
+		r = vv__syscall(SYS_sched_setaffinity, 0, p->size, p->cpus);
+		if (r == 0)
+			vv__syscall(SYS_sched_setaffinity, 0, sizeof cpus, cpus);
+	}
+	if (r == 0 && p->is_explicit) {
+		before = vv__syscall(SYS_sched_getscheduler, 0);
+		vv__syscall(SYS_sched_getparam, 0, &had);
+		r = vv__syscall(SYS_sched_setscheduler, 0, p->policy, &p->param);
+		vv__syscall(SYS_sched_setscheduler, 0, before, &had);
+	}
+	return -r;
+}
+
+static bool has_any(const struct place *p)
+{
+	return p->has_cpus || p->has_attributes || p->has_policy || p->has_nice || p->has_io;
+}
+
+int vv__place_wanted(const pthread_attr_t *attr, void **place)
 {
 	struct place *mine = vv__me()->sched, p = {.size = sizeof p.cpus};
+	int r;
 
-	if (mine) {
+	*place = NULL;
+	if (mine)
 		p = *mine;
-		p.waits = false;
-	}
-	if (names_policy(attr)) {
+	p.waits = false;
+	p.is_explicit = names_policy(attr);
+	if (p.is_explicit) {
 		pthread_attr_getschedpolicy(attr, &p.policy);
 		pthread_attr_getschedparam(attr, &p.param);
 		p.has_policy = p.policy != SCHED_OTHER || (mine && mine->has_policy);
 	}
 	name_cpus(attr, &p);
-	if ((p.has_cpus || p.has_attributes || p.has_policy || p.has_nice || p.has_io) && place_of(g)) {
-		*(struct place *)g->sched = p;
-		place(g);
+	if (!has_any(&p) && !p.is_explicit)
+		return 0;
+	r = attr ? check(&p) : 0;
+	if (r)
+		return r;
+	*place = vv__slab_get(&places);
+	if (!*place)
+		return EAGAIN;
+	*(struct place *)*place = p;
+	return 0;
+}
+
+bool vv__place_alone(const void *place)
+{
+	return place && has_any(place);
+}
+
+void vv__place_drop(void *place)
+{
+	if (place)
+		vv__slab_put(&places, place);
+}
+
+void vv__place_created(struct vv_greenlet *g, void *place)
+{
+	g->sched = place;
+	if (vv__place_alone(place))
+		apply(place, vv__carrier_tid(g));
+}
+
+void vv__place_describe(struct vv_greenlet *g, pthread_attr_t *attr)
+{
+	const struct place *p = g->sched;
+
+	if (!p)
+		return;
+	if (p->has_policy) {
+		pthread_attr_setschedpolicy(attr, p->policy);
+		pthread_attr_setschedparam(attr, &p->param);
 	}
+	if (p->is_explicit)
+		pthread_attr_setinheritsched(attr, PTHREAD_EXPLICIT_SCHED);
+	if (p->has_cpus)
+		pthread_attr_setaffinity_np(attr, p->size, (const cpu_set_t *)p->cpus);
 }
 
 /* ---- affinity ---- */

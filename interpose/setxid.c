@@ -18,8 +18,10 @@ enum { SIGSETXID = 33, MOST = 65536, PATIENCE_NS = 1000000 };
 
 struct member {
 	int tid;
-	_Atomic int done;
+	_Atomic int done; /* DID, MAY_NOT */
 };
+
+enum { DID = 1, MAY_NOT };
 
 static struct {
 	_Atomic int lock;
@@ -36,8 +38,9 @@ static void on_setxid(int sig, siginfo_t *info, void *context)
 
 	for (int i = atomic_load(&cmd.n) - 1; i >= 0; i--)
 		if (cmd.members[i].tid == tid && !atomic_load(&cmd.members[i].done)) {
-			vv__syscall(cmd.number, cmd.args[0], cmd.args[1], cmd.args[2]);
-			atomic_store(&cmd.members[i].done, 1);
+			long r = vv__syscall(cmd.number, cmd.args[0], cmd.args[1], cmd.args[2]);
+
+			atomic_store(&cmd.members[i].done, r < 0 ? MAY_NOT : DID);
 			vv__syscall(SYS_futex, &cmd.members[i].done, FUTEX_WAKE_PRIVATE, 1);
 		}
 }
@@ -58,7 +61,7 @@ static void signal_thread(int pid, int tid)
 	atomic_store(&cmd.members[n].done, 0);
 	atomic_store(&cmd.n, n + 1);
 	if (vv__syscall(SYS_tgkill, pid, tid, SIGSETXID) < 0)
-		atomic_store(&cmd.members[n].done, 1);
+		atomic_store(&cmd.members[n].done, DID);
 }
 
 /* Returns how many new threads there were. */
@@ -83,20 +86,24 @@ static int signal_new(int pid, int self)
 	return found;
 }
 
-static void await(int pid, struct member *m)
+/* False if the kernel refused it. */
+static bool await(int pid, struct member *m)
 {
 	struct timespec patience = {0, PATIENCE_NS};
 
 	while (!atomic_load(&m->done)) {
 		vv__syscall(SYS_futex, &m->done, FUTEX_WAIT_PRIVATE, 0, &patience);
 		if (vv__syscall(SYS_tgkill, pid, m->tid, 0) < 0)
-			return; /* it has ended */
+			return true; /* it has ended */
 	}
+	return atomic_load(&m->done) == DID;
 }
 
-static void broadcast(long number, long a, long b, long c)
+/* False if a thread was refused what the caller got: it had given itself other ids by system call. */
+static bool broadcast(long number, long a, long b, long c)
 {
 	int pid = vv__syscall(SYS_getpid), self = vv__syscall(SYS_gettid), looked = 0;
+	bool all = true;
 
 	vv__raw_handler(SIGSETXID, on_setxid, SA_SIGINFO | SA_RESTART);
 	if (!cmd.members)
@@ -110,7 +117,8 @@ static void broadcast(long number, long a, long b, long c)
 	atomic_store(&cmd.n, 0);
 	while (signal_new(pid, self))
 		for (; looked < atomic_load(&cmd.n); looked++)
-			await(pid, &cmd.members[looked]);
+			all &= await(pid, &cmd.members[looked]);
+	return all;
 }
 
 /* ---- the calls ---- */
@@ -120,14 +128,17 @@ static int change(long number, long a, long b, long c)
 	struct vv_greenlet *g = vv__me();
 	long r = vv__syscall(number, a, b, c);
 	uint8_t inside = g->inside;
+	bool all;
 
 	if (r < 0)
 		return vv__errno_return(r);
 	g->inside = 1;
 	vv__lock(&cmd.lock);
-	broadcast(number, a, b, c);
+	all = broadcast(number, a, b, c);
 	vv__unlock(&cmd.lock);
 	g->inside = inside;
+	if (!all)
+		abort(); /* as libc does, rather than go on with privileges that should be gone */
 	return 0;
 }
 

@@ -115,10 +115,17 @@ long vv__raw_setattr(const long *a);
 long vv__raw_ioprio_get(const long *a);
 long vv__raw_ioprio_set(const long *a);
 void vv__place_end(struct vv_greenlet *g);
-/* May a thread be made with these attributes? 0 or a positive error number. */
-int vv__place_check(const pthread_attr_t *attr);
-/* g was made with them by the caller, whose own it inherits. */
-void vv__place_created(struct vv_greenlet *g, const pthread_attr_t *attr);
+/* What a thread is to have that the caller makes with attr. 0 with *place set, null if nothing of its own; or a positive
+ * error number: the kernel would refuse it. */
+int vv__place_wanted(const pthread_attr_t *attr, void **place);
+/* Has it to be alone on its kernel thread for that? */
+bool vv__place_alone(const void *place);
+/* No thread was made. */
+void vv__place_drop(void *place);
+/* The thread was made; it does not run yet. */
+void vv__place_created(struct vv_greenlet *g, void *place);
+/* Say so in attr. */
+void vv__place_describe(struct vv_greenlet *g, pthread_attr_t *attr);
 
 /* ---- sigwait.c ---- */
 

@@ -11,6 +11,7 @@
 
 #include <sched.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/sendfile.h>
 
 enum { NUMBERS = 512, KERNEL_MASK = 8 };
@@ -242,6 +243,66 @@ static long suspend(const long *a)
 	return N(1) != KERNEL_MASK ? -EINVAL : result(sigsuspend(P(0)));
 }
 
+/* What the kernel's sigaction looks like. */
+struct kernel_action {
+	void *handler;
+	unsigned long flags;
+	void *restorer;
+	uint64_t mask;
+};
+
+static long change_action(const long *a)
+{
+	struct sigaction act = {.sa_handler = SIG_DFL}, old;
+	struct kernel_action k = {.handler = NULL};
+	long r;
+
+	if (N(3) != KERNEL_MASK || N(0) == VV__SIGCANCEL || N(0) == VV__SIGSETXID)
+		return raw(SYS_rt_sigaction, a);
+	r = P(1) ? vv__copy_in(&k, P(1), sizeof k) : 0;
+	if (r < 0)
+		return r;
+	act.sa_handler = (void (*)(int))k.handler;
+	act.sa_flags = (int)k.flags;
+	memcpy(&act.sa_mask, &k.mask, KERNEL_MASK);
+	r = result(sigaction(N(0), P(1) ? &act : NULL, &old));
+	if (r < 0 || !P(2))
+		return r;
+	k = (struct kernel_action){old.sa_handler, (unsigned)old.sa_flags, old.sa_restorer, 0};
+	memcpy(&k.mask, &old.sa_mask, KERNEL_MASK);
+	return vv__copy_out(P(2), &k, sizeof k);
+}
+
+static long pending(const long *a)
+{
+	sigset_t set;
+	long r;
+
+	if (N(1) != KERNEL_MASK)
+		return raw(SYS_rt_sigpending, a);
+	r = result(sigpending(&set));
+	return r < 0 ? r : vv__copy_out(P(0), &set, KERNEL_MASK);
+}
+
+/* ---- what a kernel thread has of its own ------------------------------------------------------------ */
+
+/* Ids, capabilities and the like that the program gives to the calling thread alone. */
+static long alone(long n, const long *a)
+{
+	if (atomic_load(&vv__started) && !vv__me()->native)
+		vv__pin();
+	return raw(n, a);
+}
+
+static long filter_calls(const long *a)
+{
+	enum { SET_MODE_FILTER = 1, EVERY_THREAD = 1 };
+
+	if (N(0) > SET_MODE_FILTER || (N(0) == SET_MODE_FILTER && N(1) & EVERY_THREAD))
+		return raw(SYS_seccomp, a);
+	return alone(SYS_seccomp, a);
+}
+
 /* ---- the table -------------------------------------------------------------------------------------- */
 
 typedef long (*emulation)(const long *a);
@@ -256,20 +317,28 @@ typedef long (*emulation)(const long *a);
 	{                                                                                                    \
 		return raw_hopped(SYS_##number, a);                                                          \
 	}
+#define ALONE(number)                                                                                        \
+	static long call_##number(const long *a)                                                             \
+	{                                                                                                    \
+		return alone(SYS_##number, a);                                                               \
+	}
 #define OWN(number, function)
 #include "syscalls.def"
 #undef CALL
 #undef HOP
+#undef ALONE
 #undef OWN
 
 /* Read by the entry. */
 __attribute__((visibility("hidden"))) const emulation vv__emulations[NUMBERS] = {
 #define CALL(number, expression) [SYS_##number] = call_##number,
 #define HOP(number) [SYS_##number] = call_##number,
+#define ALONE(number) [SYS_##number] = call_##number,
 #define OWN(number, function) [SYS_##number] = function,
 #include "syscalls.def"
 #undef CALL
 #undef HOP
+#undef ALONE
 #undef OWN
 };
 
@@ -278,9 +347,13 @@ static long without_cancellation(emulation f, const long *a)
 	int state, before = errno;
 	long r;
 
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	r = f(a);
-	pthread_setcancelstate(state, NULL);
+	if (*vv__me()->cancel & VV__CANCEL_ASYNC) { /* then any instruction is a cancellation point */
+		r = f(a);
+	} else {
+		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+		r = f(a);
+		pthread_setcancelstate(state, NULL);
+	}
 	errno = before;
 	return r;
 }

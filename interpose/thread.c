@@ -199,30 +199,74 @@ static int fall_back(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(
 	return REAL(pthread_create)(thread, attr, fn, arg);
 }
 
+/* A creator with a kernel thread of its own hands down what that has: ids, capabilities, namespaces. */
+static int create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
+{
+	struct vv_greenlet *me = vv__me(), *g;
+	struct vv__birth b = {.attr = attr,
+	    .fn = fn,
+	    .arg = arg,
+	    .join_state = VV__JOINABLE,
+	    .thread = thread,
+	    .prepare = vv__place_created};
+	int detach = PTHREAD_CREATE_JOINABLE, r;
+
+	if (attr && pthread_attr_getdetachstate(attr, &detach) == 0 && detach == PTHREAD_CREATE_DETACHED)
+		b.join_state = VV__DETACHED;
+	r = attr || me->sched ? vv__place_wanted(attr, &b.data) : 0;
+	if (r)
+		return r;
+	b.alone = me->pinned || vv__place_alone(b.data);
+	if (me->mask && atomic_load(&vv__live) <= 1 && !me->native)
+		vv__keep_pending(me);
+	r = vv__spawn(&g, &b);
+	if (r == EAGAIN) { /* those that wait for their turn may end and leave room */
+		vv__yield();
+		r = vv__spawn(&g, &b);
+	}
+	if (r)
+		vv__place_drop(b.data);
+	return r;
+}
+
+static _Atomic bool defaults_changed;
+
+VV_EXPORT int pthread_setattr_default_np(const pthread_attr_t *attr)
+{
+	int r = REAL(pthread_setattr_default_np)(attr);
+
+	if (r == 0)
+		atomic_store(&defaults_changed, true);
+	return r;
+}
+
+static int create_by_default(pthread_t *thread, void *(*fn)(void *), void *arg)
+{
+	pthread_attr_t attr;
+	int r = pthread_getattr_default_np(&attr);
+
+	if (r)
+		return r;
+	r = create(thread, &attr, fn, arg);
+	pthread_attr_destroy(&attr);
+	return r;
+}
+
 VV_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
 {
 	struct vv_greenlet *g = vv__me();
-	int detach = PTHREAD_CREATE_JOINABLE, r;
+	int r;
 
 	if (!vv__family_on(thread) || g->is_hub || modules_n < 0)
 		return fall_back(thread, attr, fn, arg);
 	if (vv__fanout_on())
 		vv__fanout_thread();
-	if (attr)
-		pthread_attr_getdetachstate(attr, &detach);
-	r = vv__place_check(attr);
-	if (r)
-		return r;
-	if (g->mask && atomic_load(&vv__live) <= 1 && !g->native)
-		vv__keep_pending(g);
-	r = vv__spawn(&g, attr, fn, arg, detach == PTHREAD_CREATE_DETACHED ? VV__DETACHED : VV__JOINABLE);
-	if (r == ENOENT) /* no libev: said once at the start, threads stay kernel threads */
-		return fall_back(thread, attr, fn, arg);
-	if (r == 0)
-		*thread = g->thread;
-	if (r == 0 && (attr || vv__me()->sched))
-		vv__place_created(g, attr);
-	return r;
+	if (!attr && vv__unlikely(atomic_load(&defaults_changed)))
+		r = create_by_default(thread, fn, arg);
+	else
+		r = create(thread, attr, fn, arg);
+	/* no libev: said once at the start, threads stay kernel threads */
+	return r == ENOENT ? fall_back(thread, attr, fn, arg) : r;
 }
 
 VV_EXPORT void pthread_exit(void *value)
@@ -240,6 +284,13 @@ void __attribute__((weak)) vv__cancel_now(void)
 	__builtin_unreachable();
 }
 
+/* One that has been cancelled will not wait for ever. */
+static bool joins_me(struct vv_greenlet *g, struct vv_greenlet *me)
+{
+	return atomic_load(&me->join_state) == VV__JOINING && me->joiner == g &&
+	       !(atomic_load(g->cancel) & (VV__CANCEL_CANCELED | VV__CANCEL_EXITING));
+}
+
 /* Claim the right to join t. 0 with *out set, ENOENT if t is a kernel thread of libc's, or the error. */
 static int claim(pthread_t t, struct vv_greenlet **out)
 {
@@ -250,7 +301,7 @@ static int claim(pthread_t t, struct vv_greenlet **out)
 		return ENOENT;
 	if (atomic_load(&g->state) == VV__FREE)
 		return ESRCH;
-	if (g == me || (atomic_load(&me->join_state) == VV__JOINING && me->joiner == g))
+	if ((g == me || joins_me(g, me)) && !vv__cancel_pending(me))
 		return EDEADLK;
 	if (!atomic_compare_exchange_strong(&g->join_state, &joinable, VV__JOINING))
 		return EINVAL;

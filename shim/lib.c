@@ -83,6 +83,7 @@ void vv__shim_start(void)
 	hooks.pthread_create = REAL(pthread_create);
 	hooks.pthread_join = REAL(pthread_join);
 	hooks.key_create = REAL(pthread_key_create);
+	hooks.key_delete = REAL(pthread_key_delete);
 	hooks.setspecific = pthread_setspecific;
 	hooks.pthread_exit = REAL(pthread_exit);
 	hooks.sigaction = REAL(sigaction);

@@ -48,6 +48,7 @@ static inline void core_begin(void)
 	    .pthread_create = pthread_create,
 	    .pthread_join = pthread_join,
 	    .key_create = pthread_key_create,
+	    .key_delete = pthread_key_delete,
 	    .setspecific = pthread_setspecific,
 	    .run_handlers = no_handlers,
 	    .deliverable = none_deliverable,
@@ -63,9 +64,10 @@ static inline void core_begin(void)
 
 static inline struct vv_greenlet *spawn(vv__start_fn fn, void *arg)
 {
+	struct vv__birth b = {.fn = fn, .arg = arg, .join_state = VV__JOINABLE};
 	struct vv_greenlet *g;
 
-	cr_assert_eq(vv__spawn(&g, NULL, fn, arg, VV__JOINABLE), 0);
+	cr_assert_eq(vv__spawn(&g, &b), 0);
 	return g;
 }
 
