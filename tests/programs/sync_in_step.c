@@ -19,6 +19,7 @@ static double seconds(void)
 
 static void *waiter(void *unused)
 {
+	(void)unused;
 	pthread_mutex_lock(&lock);
 	while (taken)
 		pthread_cond_wait(&changed, &lock);

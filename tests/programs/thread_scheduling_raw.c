@@ -1,5 +1,4 @@
 /* Scheduling attributes by syscall(): a thread has its own, starts with its creator's, and may be named by its id. */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -53,6 +52,7 @@ static void *as_before(void *before)
 
 static void *own(void *unused)
 {
+	(void)unused;
 	unsigned long cpus[16] = {0};
 	struct sched_param param = {0};
 

@@ -1,5 +1,4 @@
 /* set_tid_address, as syscall(), answers what gettid answers, in main and in threads; main's end is not disturbed. */
-#define _GNU_SOURCE
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/prctl.h>
