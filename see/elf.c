@@ -57,14 +57,30 @@ static void read_symbols(struct object *o, Elf *elf, Elf_Data *data, const GElf_
 	}
 }
 
-/* Bytes of `syscall` (0f 05) shortly after a small number was put into eax (b8 nn nn 00 00) or rax was set from a
- * register: other code that happens to have the bytes is left out, mostly. */
+#if defined(__x86_64__)
+/* Could the bytes at p stand behind a `syscall`? What compilers do with the result: compare, test, move, return, pop, jump. Nothing
+ * of that begins with the upper bytes of a small displacement, which 0f 05 are often a part of. */
+static bool is_behind_syscall(const unsigned char *p)
+{
+	static const unsigned char first[] = {0x0f, 0x31, 0x39, 0x3b, 0x3d, 0x41, 0x44, 0x45, 0x48, 0x49,
+	    0x4c, 0x4d, 0x64, 0x66, 0x74, 0x75, 0x78, 0x79, 0x83, 0x85, 0x89, 0x8b, 0x90, 0xa8, 0xc3, 0xc7,
+	    0xc9, 0xcc, 0xe8, 0xe9, 0xeb, 0xf4, 0xf7};
+
+	if (p[0] >= 0x50 && p[0] < 0x60) /* push, pop */
+		return p[1] && p[1] != 0xff;
+	if ((p[0] >= 0xb8 && p[0] < 0xc0) || p[0] == 0x3d) /* with an immediate value */
+		return true;
+	return memchr(first, p[0], sizeof(first)) && p[1] && p[1] != 0xff;
+}
+
+/* Bytes of `syscall` (0f 05) shortly after a small number was put into eax (b8 nn nn 00 00) or rax was set from a register: other
+ * code that happens to have the bytes is left out, mostly. */
 static void count_syscalls(struct object *o, const unsigned char *p, size_t n)
 {
-	for (size_t i = 0; i + 1 < n; i++) {
+	for (size_t i = 0; i + 3 < n; i++) {
 		bool set = false;
 
-		if (p[i] != 0x0f || p[i + 1] != 0x05)
+		if (p[i] != 0x0f || p[i + 1] != 0x05 || !is_behind_syscall(p + i + 2))
 			continue;
 		for (size_t k = i > 48 ? i - 48 : 0; k + 5 <= i && !set; k++)
 			set = p[k] == 0xb8 && p[k + 2] < 4 && !p[k + 3] && !p[k + 4];
@@ -72,6 +88,16 @@ static void count_syscalls(struct object *o, const unsigned char *p, size_t n)
 		o->syscalls += set;
 	}
 }
+#else
+/* svc #0 */
+static void count_syscalls(struct object *o, const unsigned char *p, size_t n)
+{
+	static const unsigned char svc[] = {0x01, 0x00, 0x00, 0xd4};
+
+	for (size_t i = 0; i + 4 <= n; i += 4)
+		o->syscalls += !memcmp(p + i, svc, 4);
+}
+#endif
 
 static bool looks_like_library(const char *s, size_t n)
 {

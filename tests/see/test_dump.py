@@ -3,6 +3,7 @@
 import http.client
 import os
 import re
+import resource
 import socket
 import subprocess
 import threading
@@ -146,18 +147,18 @@ def a_server_with_200_connections_goes_on_unharmed():
         thread = threading.Thread(target=client)
         thread.start()
         seen = dump_until(p.pid, lambda s: sum(bool(re.search(r"recv from tcp 127", g["text"])) for g in s["greenlets"]) >= 200)
-        took = []
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         for _ in range(5):
-            start = time.monotonic()
             seen = dump(p.pid)
-            took.append(time.monotonic() - start)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        took = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 5
         stop.set()
         thread.join()
         ports = {s.getsockname()[1] for s in idle}
         parked = [g for g in seen["greenlets"] if (m := re.search(r"<- 127\.0\.0\.1:(\d+) ", g["text"])) and int(m[1]) in ports]
         assert len(parked) == 200 and not bad and p.poll() is None, (len(parked), bad)
         assert all(any("_PyEval_EvalFrameDefault" in f for f in g["frames"]) for g in parked), parked[0]
-        assert min(took) < 1, took  # 0.1 s where nothing else runs
+        assert took < 0.5, took  # of CPU, which other programs do not add to; 0.1 s
         for s in idle:
             s.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         for s in idle:
