@@ -97,6 +97,7 @@ struct vv__wait {
 	uint64_t turn;			   /* when it first queued up: order among waiters that come again */
 	uint64_t order;			   /* ties between equal deadlines */
 	void (*expire)(struct vv__wait *); /* VV__TIMER: called in the hub when the deadline is reached */
+	int64_t wall; /* if there is a deadline: the time on CLOCK_REALTIME that it stands for, 0: none */
 };
 
 typedef void *(*vv__start_fn)(void *);
@@ -169,6 +170,8 @@ struct vv_greenlet {
 	void *sched;	      /* interpose/sched.c's */
 	void *locals;	      /* greenlet locals of the public API */
 	void *user;	      /* the public API's own part */
+	int64_t wall, wall_deadline; /* the last answer of vv__wall_deadline, */
+	uint32_t wall_sets;	     /* and how often the clock had been set */
 };
 
 enum { VV__HOT = 256 };
@@ -240,6 +243,9 @@ void vv__yield(void);
 int vv__sleep_until(int64_t deadline, unsigned flags);
 
 int64_t vv__now(void);
+
+/* The deadline for a time on CLOCK_REALTIME. The caller's next waits with this deadline follow when that clock is set. */
+int64_t vv__wall_deadline(int64_t wall);
 
 /* ---- parking on an address -------------------------------------------------------------------------- */
 

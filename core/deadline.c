@@ -82,3 +82,9 @@ void vv__heap_remove(struct vv__heap *h, struct vv__wait *w)
 	else
 		sift_down(h, i, last);
 }
+
+void vv__heap_rebuild(struct vv__heap *h)
+{
+	for (uint32_t i = h->n; i-- > 0;)
+		sift_down(h, i, h->at[i]);
+}

@@ -16,6 +16,9 @@ struct vv__heap {
 int vv__heap_add(struct vv__heap *h, struct vv__wait *w);
 void vv__heap_remove(struct vv__heap *h, struct vv__wait *w);
 
+/* Deadlines have changed in place. */
+void vv__heap_rebuild(struct vv__heap *h);
+
 static inline int64_t vv__heap_earliest(const struct vv__heap *h)
 {
 	return h->n ? h->at[0]->deadline : VV__FOREVER;

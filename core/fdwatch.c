@@ -142,7 +142,9 @@ static void fetch(const void *from, size_t bytes)
  */
 void vv__fd_fetch_ahead(const struct epoll_event *events, int n)
 {
-	enum { FRAMES = 512 }; /* from the saved registers of a read to the caller's buffer, where that is on the stack */
+	enum {
+		FRAMES = 512
+	}; /* from the saved registers of a read to the caller's buffer, where that is on the stack */
 	ptrdiff_t self = (char *)&vv__self - (char *)vv__thread_pointer();
 	struct fd *f;
 
@@ -583,6 +585,11 @@ static bool is_report(int fd)
 	return fd == vv__config.report_fd && fd > 2;
 }
 
+static bool is_hubs(int fd)
+{
+	return fd == vv__hub.poll_fd || fd == vv__hub.wake_fd || (fd > 0 && fd == vv__hub.clock_fd);
+}
+
 bool vv__fd_is_ours(int fd)
 {
 	struct fd *f;
@@ -590,8 +597,7 @@ bool vv__fd_is_ours(int fd)
 	if (!atomic_load_explicit(&vv__started, memory_order_relaxed))
 		return is_report(fd);
 	f = look(fd);
-	return fd == vv__hub.poll_fd || fd == vv__hub.wake_fd || (f && f->private) || is_report(fd) ||
-	       find_owned(fd) >= 0;
+	return is_hubs(fd) || (f && f->private) || is_report(fd) || find_owned(fd) >= 0;
 }
 
 static int lower(int a, int b, unsigned first)
@@ -606,6 +612,7 @@ int vv__fd_ours_from(unsigned first)
 	if (!atomic_load_explicit(&vv__started, memory_order_relaxed))
 		return found;
 	found = lower(lower(found, vv__hub.poll_fd, first), vv__hub.wake_fd, first);
+	found = lower(found, vv__hub.clock_fd > 0 ? vv__hub.clock_fd : -1, first);
 	for (int i = 0, fd; i < OWNED; i++)
 		if ((fd = atomic_load(&owned[i].fd)))
 			found = lower(found, fd, first);
@@ -637,7 +644,7 @@ static void give_up(int fd)
 		atomic_store(&owned[i].fd, moved > 0 ? moved : 0);
 	} else if (is_report(fd))
 		vv__config.report_fd = vv__hub_dup(fd);
-	else if (fd == vv__hub.poll_fd || fd == vv__hub.wake_fd)
+	else if (is_hubs(fd))
 		vv__poller_give_up(&vv__hub, fd);
 	else if (f && f->private)
 		move_private(f, fd);

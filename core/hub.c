@@ -10,6 +10,7 @@
 
 #include <linux/futex.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 struct vv__hub vv__hub;
 _Atomic int vv__started;
@@ -107,7 +108,8 @@ void vv__ready(struct vv_greenlet *g)
 	}
 	if (!atomic_compare_exchange_strong(&g->state, &parked, VV__RUNNABLE))
 		return;
-	vv__trace(VV__TRACE_WAKE, g->id, vv__self && !vv__self->is_hub ? vv__self->id : 0, 0, VV__TRACE_READY);
+	vv__trace(
+	    VV__TRACE_WAKE, g->id, vv__self && !vv__self->is_hub ? vv__self->id : 0, 0, VV__TRACE_READY);
 	if (vv__self && vv__self->holds)
 		vv__push(g->hub, g);
 	else
@@ -191,6 +193,71 @@ static void fire_deadlines(struct vv__hub *h)
 		vv__heap_remove(&h->heap, w);
 		vv__wait_expired(w);
 	}
+	note_earliest(h);
+}
+
+/* ---- the wall clock ---- */
+
+static int64_t read_wall(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+int64_t (*vv__wall_now)(void) = read_wall;
+
+/* How far the monotonic clock is ahead. */
+static int64_t wall_offset(void)
+{
+	return vv__now() - vv__wall_now();
+}
+
+static int64_t deadline_of(int64_t wall, int64_t offset)
+{
+	if (offset > 0 && wall > VV__FOREVER - 1 - offset)
+		return VV__FOREVER - 1;
+	return wall + offset > 0 ? wall + offset : 1;
+}
+
+int64_t vv__deadline_of_wall(int64_t wall)
+{
+	return deadline_of(wall, wall_offset());
+}
+
+int64_t vv__wall_deadline(int64_t wall)
+{
+	struct vv_greenlet *g = vv__me();
+
+	g->wall_sets = vv__hub.clock_sets;
+	g->wall = wall;
+	return g->wall_deadline = vv__deadline_of_wall(wall);
+}
+
+void vv__wall_begin(struct vv__wait *w)
+{
+	struct vv_greenlet *g = w->g;
+
+	w->wall = 0;
+	if (!g->wall || w->deadline != g->wall_deadline || g->native)
+		return;
+	w->wall = g->wall;
+	if (!g->hub->clock_fd)
+		vv__poller_watch_clock(g->hub);
+	if (g->wall_sets != g->hub->clock_sets)
+		w->deadline = vv__deadline_of_wall(w->wall);
+}
+
+void vv__wall_moved(struct vv__hub *h)
+{
+	int64_t offset = wall_offset();
+
+	h->clock_sets++;
+	for (uint32_t i = 0; i < h->heap.n; i++)
+		if (h->heap.at[i]->wall)
+			h->heap.at[i]->deadline = deadline_of(h->heap.at[i]->wall, offset);
+	vv__heap_rebuild(&h->heap);
 	note_earliest(h);
 }
 
@@ -335,7 +402,8 @@ static bool give_away(struct vv__hub *h, struct vv_greenlet *g)
 {
 	struct vv__carrier *c;
 
-	if (!g->hog || g->rejoins || vv__has_signals(g) || (g->wait && atomic_load(&g->wait->state) == VV__QUEUED))
+	if (!g->hog || g->rejoins || vv__has_signals(g) ||
+	    (g->wait && atomic_load(&g->wait->state) == VV__QUEUED))
 		return false;
 	c = vv__carrier_take(false);
 	if (!c)
@@ -440,7 +508,8 @@ static void look_at_events(struct vv__hub *h)
 	if (h->heap.n)
 		fire_deadlines(h);
 	drain_inbox(h);
-	set_idle_mask(h); /* also if others are ready: those that run may all block what one that waits does not */
+	set_idle_mask(
+	    h); /* also if others are ready: those that run may all block what one that waits does not */
 	if (!h->head && vv__unlikely(vv__waiters(&h->idle, 0))) {
 		vv__poller_run(false);
 		if (!h->head)

@@ -48,6 +48,8 @@ struct vv__hub {
 	_Atomic int signals;		     /* kept process signals are waiting */
 	int wake_fd;
 	int poll_fd;		     /* libev's epoll descriptor */
+	int clock_fd;		     /* readable when CLOCK_REALTIME has been set; 0: nobody has waited by it */
+	uint32_t clock_sets;	     /* how often it has been */
 	uint32_t fd_waits;	     /* descriptors being waited for */
 	_Atomic int away;	     /* greenlets that hop or were handed over */
 	struct vv_greenlet *hop;     /* wants to hop: the hub acts once its registers are saved */
@@ -81,6 +83,12 @@ void vv__inbox_push(struct vv__hub *h, struct vv_greenlet *g);
 bool vv__try_enter(struct vv_greenlet *g);
 void vv__regain(struct vv_greenlet *g);
 int vv__deadline_arm(struct vv__wait *w);
+/* w has a deadline: is it the one that vv__wall_deadline gave to its greenlet? */
+void vv__wall_begin(struct vv__wait *w);
+/* CLOCK_REALTIME has been set. */
+void vv__wall_moved(struct vv__hub *h);
+int64_t vv__deadline_of_wall(int64_t wall);
+extern int64_t (*vv__wall_now)(void); /* for tests: no clock can be set there */
 void vv__deadline_disarm(struct vv__wait *w);
 int vv__hub_dup(int fd);
 void vv__fd_own(int fd, _Atomic int *where);
@@ -103,6 +111,8 @@ bool vv__unqueue_address(struct vv__wait *w, uint8_t state);
 int vv__poller_open(struct vv__hub *h);
 void vv__poller_close(struct vv__hub *h);
 void vv__poller_run(bool block);
+/* Have vv__wall_moved called. */
+void vv__poller_watch_clock(struct vv__hub *h);
 void vv__poller_give_up(struct vv__hub *h, int fd);
 
 /* fdwatch.c */

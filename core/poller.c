@@ -17,6 +17,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <time.h>
 
 static struct {
@@ -29,7 +30,7 @@ static struct {
 } ev;
 
 static struct ev_loop *loop;
-static ev_io wake_watcher;
+static ev_io wake_watcher, clock_watcher;
 static bool creating;
 static int
     known_fd; /* what libev takes the epoll descriptor's number to be: vv__hub.poll_fd, unless that has moved */
@@ -105,7 +106,8 @@ static int moving_epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
 
 enum {
 	DOUBT_NS = 1000000000,
-	BATCH = 32, /* events at once: what the kernel touched for the first is still in its cache when it is read */
+	BATCH =
+	    32, /* events at once: what the kernel touched for the first is still in its cache when it is read */
 };
 
 static int64_t sleep_time(struct vv__hub *h)
@@ -238,6 +240,29 @@ static void woken(struct ev_loop *l, ev_io *w, int events)
 	vv__syscall(SYS_read, w->fd, &count, sizeof count);
 }
 
+/* ECANCELED says that the clock was set, an expiry that it was set beyond all that anybody waits for. */
+static void clock_set(struct ev_loop *l, ev_io *w, int events)
+{
+	uint64_t count;
+
+	vv__syscall(SYS_read, w->fd, &count, sizeof count);
+	vv__wall_moved(&vv__hub);
+}
+
+void vv__poller_watch_clock(struct vv__hub *h)
+{
+	struct itimerspec never = {.it_value.tv_sec = INT64_MAX / 2000000000};
+	long fd = vv__syscall(SYS_timerfd_create, CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	h->clock_fd = vv__hub_fd(fd);
+	vv__syscall(
+	    SYS_timerfd_settime, h->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL);
+	ev_io_init(&clock_watcher, clock_set, h->clock_fd, EV_READ);
+	ev.io_start(loop, &clock_watcher);
+}
+
 int vv__poller_open(struct vv__hub *h)
 {
 	int fd;
@@ -263,12 +288,16 @@ void vv__poller_close(struct vv__hub *h)
 {
 	vv__syscall(SYS_close, h->poll_fd);
 	vv__syscall(SYS_close, h->wake_fd);
+	if (h->clock_fd)
+		vv__syscall(SYS_close, h->clock_fd);
 	loop = NULL;
 }
 
 /* The program wants a number that is ours. Inside. */
 void vv__poller_give_up(struct vv__hub *h, int fd)
 {
+	bool is_clock = fd == h->clock_fd;
+	ev_io *w = is_clock ? &clock_watcher : &wake_watcher;
 	int moved = vv__hub_dup(fd);
 
 	if (moved < 0)
@@ -277,11 +306,11 @@ void vv__poller_give_up(struct vv__hub *h, int fd)
 		h->poll_fd = moved;
 		return;
 	}
-	vv__poller_stop(&wake_watcher);
+	vv__poller_stop(w);
 	vv__poller_drop(fd);
-	h->wake_fd = moved;
-	ev_io_set(&wake_watcher, moved, EV_READ);
-	vv__poller_start(&wake_watcher);
+	*(is_clock ? &h->clock_fd : &h->wake_fd) = moved;
+	ev_io_set(w, moved, EV_READ);
+	vv__poller_start(w);
 }
 
 void vv__poller_run(bool block)

@@ -24,6 +24,8 @@ struct vv__wait *vv__wait_begin(struct vv_greenlet *g, uint8_t kind, int64_t dea
 	w->what = what;
 	w->nnodes = 0;
 	w->key = NULL;
+	if (deadline != VV__FOREVER)
+		vv__wall_begin(w);
 	w->frame = (uintptr_t)__builtin_frame_address(0);
 	atomic_store_explicit(&w->state, VV__QUEUED, memory_order_relaxed);
 	g->wait = w;
@@ -89,6 +91,8 @@ static uint8_t run_handlers(struct vv_greenlet *g, struct vv__wait *w)
 	vv__deadline_disarm(w);
 	vv__leave(g);
 	vv__enter(g);
+	if (w->deadline != VV__FOREVER && w->wall)
+		w->deadline = vv__deadline_of_wall(w->wall);
 	if (atomic_load(&w->state) == VV__QUEUED)
 		arm(w);
 	ran = g->handled;

@@ -23,6 +23,8 @@ int64_t vv__deadline_at(clockid_t clock, const struct timespec *ts)
 
 	if (clock == CLOCK_MONOTONIC)
 		return nanoseconds(ts);
+	if (clock == CLOCK_REALTIME)
+		return vv__wall_deadline(nanoseconds(ts));
 	clock_gettime(clock, &now);
 	return vv__deadline_in(nanoseconds(ts) - nanoseconds(&now));
 }
