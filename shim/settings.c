@@ -38,7 +38,7 @@ static const char *read_families(struct vv__settings *s, const char *value, cons
 		*bad = word;
 		*len = strcspn(word, ",");
 		if (!bits && (*len != 4 || memcmp(word, "none", 4)))
-			return *len ? "unknown family" : "a family is missing";
+			return *len ? "unknown family (vervet --list shows them)" : "a family is missing";
 		set = out ? set & ~bits : set | bits;
 		if (!word[*len])
 			break;

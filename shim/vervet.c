@@ -54,11 +54,20 @@ static int print_help(void)
 		const struct vv__setting *s = &vv__setting_table[i];
 
 		printf("  --%s%s%s (%s%s)\n      %s\n", s->option,
-		    s->argument && s->argument[0] != '[' ? "=" : "",
-		    s->argument ? s->argument : "", VV__VARIABLE, s->name, s->help);
+		    s->argument && s->argument[0] != '[' ? "=" : "", s->argument ? s->argument : "",
+		    VV__VARIABLE, s->name, s->help);
 	}
 	puts("  --list\n      families and functions that are patched\n"
 	     "  --version\n  --help\n\n"
+	     "Commands (vervet(1) tells their options):\n"
+	     "  vervet doctor PROGRAM\n      is it fit to be patched, and what would be patched? Runs "
+	     "nothing\n"
+	     "  vervet dump PID\n      every greenlet of a process: what it waits for, its backtrace; "
+	     "deadlocks\n"
+	     "  vervet top PID\n      how busy the hub is and who runs, again and again\n"
+	     "  vervet metrics PID\n      counters in the Prometheus text format\n"
+	     "  vervet timeline FILE --svg=PICTURE\n      draw what --trace has written\n"
+	     "  vervet bench [--load=COMMAND] PROGRAM\n      plain and patched in turn, compared\n\n"
 	     "Exit status: the program's own; 125 if vervet failed or the program cannot be patched,\n"
 	     "126 if it cannot be executed, 127 if it was not found.");
 	return printed();
@@ -158,7 +167,8 @@ static int set_option(const struct vv__setting *s, const char *value)
 
 	if (!strcmp(s->name, "REPORT") && report_file(&value, path))
 		return VV__EXIT_FAILED;
-	if ((!strcmp(s->name, "METRICS") || !strcmp(s->name, "TRACE")) && absolute_name(s->option, &value, path))
+	if ((!strcmp(s->name, "METRICS") || !strcmp(s->name, "TRACE")) &&
+	    absolute_name(s->option, &value, path))
 		return VV__EXIT_FAILED;
 	bad = value;
 	len = strlen(value);
@@ -188,7 +198,8 @@ static const struct option *options(void)
 	struct option *o = all;
 
 	for (size_t i = 0; i < vv__setting_count; i++, o++)
-		*o = (struct option){vv__setting_table[i].option, takes_value(&vv__setting_table[i]), NULL, (int)i};
+		*o = (struct option){
+		    vv__setting_table[i].option, takes_value(&vv__setting_table[i]), NULL, (int)i};
 	*o++ = (struct option){"list", no_argument, NULL, LIST};
 	*o++ = (struct option){"version", no_argument, NULL, VERSION};
 	*o++ = (struct option){"help", no_argument, NULL, HELP};
