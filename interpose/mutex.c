@@ -50,6 +50,40 @@ static void release_normal(pthread_mutex_t *m)
 	vv__wake(m, 1);
 }
 
+/* ---- the kinds that ask who holds them, and adaptive ones, while they are free ------------------------- */
+
+/* EBUSY: another holds it, or it is of a kind that is not for here. */
+static int take_plain(pthread_mutex_t *m, struct vv_greenlet *g, int type)
+{
+	if (type != PTHREAD_MUTEX_ADAPTIVE_NP && m->__data.__owner == g->tid) {
+		if (type == PTHREAD_MUTEX_ERRORCHECK)
+			return EDEADLK;
+		if (m->__data.__count + 1 == 0)
+			return EAGAIN;
+		m->__data.__count++;
+		return 0;
+	}
+	if (!take_normal(m, g))
+		return EBUSY;
+	if (type == PTHREAD_MUTEX_RECURSIVE)
+		m->__data.__count = 1;
+	return 0;
+}
+
+static int release_plain(pthread_mutex_t *m, int type)
+{
+	struct vv_greenlet *g = vv__me();
+
+	if (type != PTHREAD_MUTEX_ADAPTIVE_NP && m->__data.__owner != g->tid)
+		return EPERM;
+	if (type == PTHREAD_MUTEX_ERRORCHECK && m->__data.__lock == 0)
+		return EPERM;
+	if (type == PTHREAD_MUTEX_RECURSIVE && --m->__data.__count != 0)
+		return 0;
+	release_normal(m);
+	return 0;
+}
+
 /* ---- attempts --------------------------------------------------------------------------------------- */
 
 static bool is_taken(void *mutex)
@@ -206,10 +240,14 @@ static int lock_slowly(struct vv_greenlet *g, pthread_mutex_t *m)
 VV_EXPORT int pthread_mutex_lock(pthread_mutex_t *m)
 {
 	struct vv_greenlet *g = vv__me();
-	int kind = vv__mutex_kind(m);
+	int kind = vv__mutex_kind(m), r = EBUSY;
 
 	if (vv__likely(is_normal(kind)) && vv__likely(take_normal(m, g)))
 		return 0;
+	if (is_plain(kind) && !is_normal(kind))
+		r = take_plain(m, g, kind & VV__TYPE);
+	if (vv__likely(r != EBUSY))
+		return r;
 	if (is_plain(kind) && vv__direct(g))
 		return REAL(pthread_mutex_lock)(m);
 	return lock_slowly(g, m);
@@ -308,10 +346,11 @@ VV_EXPORT int pthread_mutex_unlock(pthread_mutex_t *m)
 {
 	int kind = vv__mutex_kind(m);
 
-	if (vv__unlikely(!is_normal(kind)))
-		return unlock_slowly(m, kind, false);
-	release_normal(m);
-	return 0;
+	if (vv__likely(is_normal(kind))) {
+		release_normal(m);
+		return 0;
+	}
+	return is_plain(kind) ? release_plain(m, kind & VV__TYPE) : unlock_slowly(m, kind, false);
 }
 VV_ALIAS(__pthread_mutex_unlock, pthread_mutex_unlock);
 
