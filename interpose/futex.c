@@ -106,7 +106,8 @@ static int64_t deadline_of(const struct call *c)
 
 static bool bad_time(const struct call *c)
 {
-	return c->time && (c->time->tv_sec < 0 || !vv__timespec_valid(c->time));
+	return c->time &&
+	       (!vv__given(c->time, sizeof *c->time) || c->time->tv_sec < 0 || !vv__timespec_valid(c->time));
 }
 
 /* ---- wait, wake ------------------------------------------------------------------------------------- */
@@ -338,7 +339,7 @@ static long inheriting(struct vv_greenlet *g, struct call *c)
 	switch (c->command) {
 	case FUTEX_LOCK_PI:
 	case FUTEX_LOCK_PI2:
-		return bad_time(c) ? -EINVAL : lock_pi(g, c->word, deadline_of(c));
+		return bad_time(c) ? raw(c->raw) : lock_pi(g, c->word, deadline_of(c));
 	case FUTEX_TRYLOCK_PI:
 		return trylock_pi(g, c->word);
 	case FUTEX_UNLOCK_PI:

@@ -69,6 +69,12 @@ int vv__copy_in(void *to, const void *from, size_t n);
 int vv__copy_out(void *to, const void *from, size_t n);
 bool vv__readable(const void *p, size_t n);
 
+/* The same for what comes with every call: what is near on our own stack is there. */
+static inline bool vv__given(const void *p, size_t n)
+{
+	return (uintptr_t)p - (uintptr_t)__builtin_frame_address(0) < 8192 || vv__readable(p, n);
+}
+
 /* What core asks of the families (struct vv__hooks); shim/lib.c has weak ones for a library without them. */
 void vv__run_handlers(struct vv_greenlet *g);
 bool vv__deliverable(struct vv_greenlet *g);

@@ -224,7 +224,7 @@ VV_EXPORT ssize_t __read_chk(int fd, void *buf, size_t n, size_t room)
 
 static bool odd_vector(const struct iovec *iov, int n)
 {
-	return !iov || n <= 0 || n > IOV_MAX;
+	return !iov || n <= 0 || n > IOV_MAX || !vv__given(iov, n * sizeof *iov);
 }
 
 VV_EXPORT ssize_t readv(int fd, const struct iovec *iov, int n)

@@ -96,7 +96,9 @@ static const char receiving[] = "mq_receive";
 /* An invalid time is refused before anything else is looked at. */
 static bool queue_direct(const struct timespec *until)
 {
-	return vv__step_aside(vv__me(), ipc) || (until && (!vv__timespec_valid(until) || until->tv_sec < 0));
+	return vv__step_aside(vv__me(), ipc) ||
+	       (until &&
+		   (!vv__given(until, sizeof *until) || !vv__timespec_valid(until) || until->tv_sec < 0));
 }
 
 /* Park on the queue after an attempt that ended with ETIMEDOUT. 0: attempt again; -1: errno says how it ended. */

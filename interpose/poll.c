@@ -5,8 +5,8 @@
  * The variants with a signal mask: what is ready counts before any signal; then the greenlet's mask is changed and from
  * that moment on a handler that has run ends the call, also one that ran before the greenlet slept (VV__SINCE).
  */
-#include "fdcall.h"
 #include "fanout.h"
+#include "fdcall.h"
 
 enum { FLAGS = VV__EINTR | VV__CANCEL };
 
@@ -44,6 +44,11 @@ static struct timespec time_left(int64_t deadline)
 }
 
 /* ---- the mask ---- */
+
+static bool bad_mask(const sigset_t *mask)
+{
+	return mask && !vv__given(mask, sizeof(uint64_t));
+}
 
 static void mask_on(struct call *c)
 {
@@ -124,7 +129,7 @@ VV_EXPORT int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout
 
 	if (vv__fanout_on() && !mask && (!timeout || vv__timespec_valid(timeout)) && vv__fanout_polls(fds, n))
 		return vv__errno_return(vv__fanout_poll(fds, n, deadline_ts(timeout)));
-	if (vv__step_aside(c.g, poll) || (timeout && !vv__timespec_valid(timeout)))
+	if (vv__step_aside(c.g, poll) || (timeout && !vv__timespec_valid(timeout)) || bad_mask(mask))
 		return REAL(ppoll)(fds, n, timeout, mask);
 	vv__cancel_point(c.g);
 	c.deadline = deadline_ts(timeout);
@@ -286,6 +291,15 @@ static bool select_fanned(int nfds, fd_set *in[3], int64_t deadline, long *resul
 	return true;
 }
 
+/* libc leaves it to the kernel to look. */
+static bool bad_sets(int nfds, fd_set *const in[3])
+{
+	for (int i = 0; i < 3 && nfds > 0; i++)
+		if (in[i] && !vv__given(in[i], (nfds + 63) / 64 * 8))
+			return true;
+	return false;
+}
+
 VV_EXPORT int select(int nfds, fd_set *r, fd_set *w, fd_set *e, struct timeval *timeout)
 {
 	struct call c = {.g = vv__me()};
@@ -293,7 +307,8 @@ VV_EXPORT int select(int nfds, fd_set *r, fd_set *w, fd_set *e, struct timeval *
 	long result;
 
 	if ((!vv__fanout_on() && vv__step_aside(c.g, poll)) || nfds < 0 || nfds > 1 << 20 ||
-	    (timeout && (timeout->tv_sec < 0 || timeout->tv_usec < 0 || timeout->tv_usec >= 1000000)))
+	    (timeout && (timeout->tv_sec < 0 || timeout->tv_usec < 0 || timeout->tv_usec >= 1000000)) ||
+	    bad_sets(nfds, (fd_set *[3]){r, w, e}))
 		return REAL(select)(nfds, r, w, e, timeout);
 	if (timeout)
 		ts = (struct timespec){timeout->tv_sec, timeout->tv_usec * 1000};
@@ -318,7 +333,8 @@ VV_EXPORT int pselect(
 	struct call c = {.g = vv__me(), .mask = mask};
 
 	if (vv__step_aside(c.g, poll) || nfds < 0 || nfds > 1 << 20 ||
-	    (timeout && !vv__timespec_valid(timeout)))
+	    (timeout && !vv__timespec_valid(timeout)) || bad_mask(mask) ||
+	    bad_sets(nfds, (fd_set *[3]){r, w, e}))
 		return REAL(pselect)(nfds, r, w, e, timeout, mask);
 	vv__cancel_point(c.g);
 	c.deadline = deadline_ts(timeout);
@@ -377,7 +393,7 @@ VV_EXPORT int epoll_pwait(int ep, struct epoll_event *events, int max, int timeo
 {
 	struct call c = {.g = vv__me(), .mask = mask};
 
-	if (vv__step_aside(c.g, poll))
+	if (vv__step_aside(c.g, poll) || bad_mask(mask))
 		return REAL(epoll_pwait)(ep, events, max, timeout, mask);
 	vv__cancel_point(c.g);
 	c.deadline = timeout == 0 ? 0 : deadline_ms(timeout);
@@ -389,7 +405,8 @@ VV_EXPORT int epoll_pwait2(
 {
 	struct call c = {.g = vv__me(), .mask = mask};
 
-	if (vv__step_aside(c.g, poll) || (timeout && !vv__timespec_valid(timeout)))
+	if (vv__step_aside(c.g, poll) || bad_mask(mask) ||
+	    (timeout && !vv__given(timeout, sizeof *timeout)) || (timeout && !vv__timespec_valid(timeout)))
 		return REAL(epoll_pwait2)(ep, events, max, timeout, mask);
 	vv__cancel_point(c.g);
 	c.deadline = deadline_ts(timeout);

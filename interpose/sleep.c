@@ -36,13 +36,13 @@ static bool ours(clockid_t clock)
 	       clock == CLOCK_TAI;
 }
 
-static void fill_remaining(int64_t deadline, struct timespec *left)
+static int fill_remaining(int64_t deadline, struct timespec *left)
 {
 	int64_t ns = deadline - vv__now();
 
 	if (ns < 0)
 		ns = 0;
-	*left = (struct timespec){ns / 1000000000, ns % 1000000000};
+	return vv__copy_out(left, &(struct timespec){ns / 1000000000, ns % 1000000000}, sizeof *left);
 }
 
 static int hop_sleep(clockid_t clock, int flags, const struct timespec *want, struct timespec *left)
@@ -63,14 +63,16 @@ VV_EXPORT int clock_nanosleep(clockid_t clock, int flags, const struct timespec 
 
 	if (vv__step_aside(g, time))
 		return REAL(clock_nanosleep)(clock, flags, want, left);
+	if (!vv__given(want, sizeof *want))
+		return EFAULT;
 	if (!ours(clock) || !vv__timespec_valid(want) || want->tv_sec < 0)
 		return hop_sleep(clock, flags, want, left);
 	deadline = flags & TIMER_ABSTIME ? vv__deadline_at(clock, want) : vv__deadline_in(nanoseconds(want));
 	r = vv__sleep_until(deadline, VV__EINTR | VV__CANCEL);
 	if (r == -ECANCELED)
 		vv__cancel_now();
-	if (r == -EINTR && left && !(flags & TIMER_ABSTIME))
-		fill_remaining(deadline, left);
+	if (r == -EINTR && left && !(flags & TIMER_ABSTIME) && fill_remaining(deadline, left) < 0)
+		r = -EFAULT;
 	return -r;
 }
 

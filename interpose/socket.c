@@ -3,8 +3,8 @@
  * and cancellation are fdcall.c's. What differs from a plain attempt loop has a paragraph of its own: accept and
  * connect, which know no MSG_DONTWAIT; MSG_WAITALL and partial sends, which a blocking call completes.
  */
-#include "fdcall.h"
 #include "fanout.h"
+#include "fdcall.h"
 #include "iovec.h"
 
 enum { NEVER_WAITS = MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB };
@@ -54,7 +54,8 @@ VV_EXPORT int listen(int fd, int backlog)
 	vv__me();
 	r = REAL(listen)(fd, backlog);
 	if (r == 0)
-		vv__fdinfo_changed(fd, VV__FD_LISTENS | (vv__fanout_on() && vv__fanout_in_branch() ? VV__FD_HANDLERS : 0), 0);
+		vv__fdinfo_changed(fd,
+		    VV__FD_LISTENS | (vv__fanout_on() && vv__fanout_in_branch() ? VV__FD_HANDLERS : 0), 0);
 	return r;
 }
 
@@ -222,7 +223,8 @@ VV_EXPORT int connect(int fd, const struct sockaddr *addr, socklen_t len)
 	struct vv_greenlet *g = vv__me();
 	enum vv__fd_kind kind;
 
-	if (vv__step_aside(g, socket) || len < sizeof(addr->sa_family))
+	if (vv__step_aside(g, socket) || len < sizeof(addr->sa_family) ||
+	    !vv__given(addr, sizeof(addr->sa_family)))
 		return REAL(connect)(fd, addr, len);
 	kind = vv__fdinfo_kind(vv__fdinfo(fd));
 	if (!vv__fd_is_socket(kind))
@@ -539,7 +541,8 @@ VV_EXPORT int recvmmsg(int fd, struct mmsghdr *v, unsigned n, int flags, struct 
 	struct vv__fdcall c;
 	int r;
 
-	if (vv__step_aside(g, socket) || flags & NEVER_WAITS || (timeout && !vv__timespec_valid(timeout))) {
+	if (vv__step_aside(g, socket) || flags & NEVER_WAITS ||
+	    (timeout && (!vv__given(timeout, sizeof *timeout) || !vv__timespec_valid(timeout)))) {
 		r = REAL(recvmmsg)(fd, v, n, flags, timeout);
 	} else if (flags & MSG_WAITALL || vv__fdinfo_facts(vv__fdinfo(fd)) & VV__FD_LOWAT) {
 		r = vv__hopped(REAL(recvmmsg)(fd, v, n, flags, timeout));

@@ -51,6 +51,11 @@ static int mask_of(const void *kernel, long size, sigset_t *copy, const sigset_t
 	return size != KERNEL_MASK ? -EINVAL : vv__copy_in(copy, kernel, KERNEL_MASK);
 }
 
+static bool is_bad(const struct timespec *ts)
+{
+	return ts && !vv__given(ts, sizeof *ts);
+}
+
 static void leave_rest(struct timespec *ts, int64_t end)
 {
 	int64_t rest = end - vv__now();
@@ -72,13 +77,14 @@ static int64_t end_of(const struct timespec *ts)
 static long ppoll_updating(const long *a)
 {
 	struct timespec *ts = P(2);
-	int64_t end = end_of(ts);
 	const sigset_t *mask;
 	sigset_t copy;
+	int64_t end;
 	long r = mask_of(P(3), N(4), &copy, &mask);
 
-	if (r < 0)
-		return r;
+	if (r < 0 || is_bad(ts))
+		return r < 0 ? r : -EFAULT;
+	end = end_of(ts);
 	r = result(ppoll(P(0), N(1), ts, mask));
 	if (end)
 		leave_rest(ts, end);
@@ -93,14 +99,16 @@ struct sized_mask {
 static long pselect_updating(const long *a)
 {
 	struct timespec *ts = P(4);
-	const struct sized_mask *sized = P(5);
-	int64_t end = end_of(ts);
+	struct sized_mask sized = {.size = KERNEL_MASK};
 	const sigset_t *mask = NULL;
 	sigset_t copy;
-	long r = sized ? mask_of(sized->mask, sized->size, &copy, &mask) : 0;
+	int64_t end;
+	long r = P(5) ? vv__copy_in(&sized, P(5), sizeof sized) : 0;
 
+	r = r < 0 || is_bad(ts) ? -EFAULT : mask_of(sized.mask, sized.size, &copy, &mask);
 	if (r < 0)
 		return r;
+	end = end_of(ts);
 	r = result(pselect(N(0), P(1), P(2), P(3), ts, mask));
 	if (end)
 		leave_rest(ts, end);
@@ -114,6 +122,14 @@ static long epoll_pwait_sized(const long *a)
 	int r = mask_of(P(4), N(5), &copy, &mask);
 
 	return r < 0 ? r : result(epoll_pwait(N(0), P(1), N(2), N(3), mask));
+}
+
+static long select_by_timeval(const long *a)
+{
+	struct timeval *limit = P(4);
+
+	return limit && !vv__given(limit, sizeof *limit) ? -EFAULT
+							 : result(select(N(0), P(1), P(2), P(3), limit));
 }
 
 static long epoll_pwait2_sized(const long *a)

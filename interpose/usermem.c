@@ -5,7 +5,7 @@
  */
 #include "interpose.h"
 
-enum { WORD = 8, NO_OPERATION = 77 };
+enum { WORD = 8, PAGE = 4096, NO_OPERATION = 77 };
 
 static bool word_readable(const void *p)
 {
@@ -16,7 +16,8 @@ bool vv__readable(const void *p, size_t n)
 {
 	uintptr_t first = (uintptr_t)p & -WORD, last = ((uintptr_t)p + n - 1) & -WORD;
 
-	return word_readable((const void *)first) && (first == last || word_readable((const void *)last));
+	return word_readable((const void *)first) &&
+	       (first / PAGE == last / PAGE || word_readable((const void *)last));
 }
 
 /* What is there is about to be overwritten: the present mask does no harm. */

@@ -42,17 +42,35 @@ static pid_t try_wait4(struct attempt *a, int extra)
 	return REAL(wait4)(a->pid, a->status, a->options | extra, a->usage);
 }
 
+/* What the kernel writes, of an error too, and nothing else. */
+static int give_info(siginfo_t *to, const siginfo_t *info)
+{
+	siginfo_t all;
+
+	if (vv__copy_in(&all, to, sizeof all) < 0)
+		return -EFAULT;
+	all.si_signo = info->si_signo;
+	all.si_errno = 0;
+	all.si_code = info->si_code;
+	all.si_pid = info->si_pid;
+	all.si_uid = info->si_uid;
+	all.si_status = info->si_status;
+	return vv__copy_out(to, &all, sizeof all);
+}
+
 /* 1 found, 0 nothing yet, -1 error. */
 static int try_waitid(struct attempt *a, int extra)
 {
 	siginfo_t info = {0};
 	int r = REAL(waitid)(a->type, a->pid, &info, a->options | extra);
 
-	if (r || !info.si_pid)
-		return r;
-	if (a->info)
-		*a->info = info;
-	return 1;
+	if (r == 0 && !info.si_pid)
+		return 0;
+	if (a->info && give_info(a->info, &info) < 0) {
+		errno = EFAULT;
+		return -1;
+	}
+	return r ? r : 1;
 }
 
 static pid_t attempt(struct attempt *a, int extra)
