@@ -22,14 +22,19 @@ HTTP_OBJ := $(addprefix $(B)/,$(HTTP_SRC:.c=.o))
 HTTP_SO := $(if $(HTTP_SRC),$(B)/libvervet-http.so)
 TLS_SO := $(if $(wildcard /usr/include/openssl/ssl.h),$(B)/libvervet-tls.so)
 LIB_OBJ := $(addprefix $(B)/,$(addsuffix .o,$(basename $(LIB))))
+CHECK_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard check/*.c))
 TOOL_OBJ := $(addprefix $(B)/,$(TOOL:.c=.o))
 
 .DELETE_ON_ERROR:
 .PHONY: all test demo bench install format clean deps
-all: $(B)/libvervet.so $(B)/vervet $(B)/libvervet.so-gdb.py $(B)/vervet-bench $(HTTP_SO) $(TLS_SO)
+all: $(B)/libvervet.so $(B)/libvervet-check.so $(B)/vervet $(B)/libvervet.so-gdb.py $(B)/vervet-bench $(HTTP_SO) $(TLS_SO)
 
 $(B)/libvervet.so: $(LIB_OBJ) $(B)/exports.map
 	$(CC) $(LDFLAGS_LIB) -Wl,--version-script=$(B)/exports.map -o $@ $(LIB_OBJ) -ldl
+
+# The heap of servers under --fan-out=check.
+$(B)/libvervet-check.so: $(CHECK_OBJ)
+	$(CC) -shared -Wl,-z,defs -Wl,-soname,libvervet-check.so -o $@ $^ -ldl
 
 $(B)/libvervet-http.so: $(HTTP_OBJ) $(B)/libvervet.so
 	$(CC) -shared -Wl,-z,defs -Wl,-soname,libvervet-http.so -o $@ $(HTTP_OBJ) -L$(B) -lvervet -lhttp_parser -lwslay
@@ -54,6 +59,7 @@ $(B)/exports.map: interpose/symbols.def Makefile
 $(LIB_OBJ): CFLAGS += $(LIBFLAGS)
 $(B)/interpose/once.o: CFLAGS += -fexceptions
 $(HTTP_OBJ) $(B)/tls/tls.o: CFLAGS += -fPIC -Icore
+$(CHECK_OBJ): CFLAGS += -fPIC -fno-builtin-malloc -fno-builtin-calloc
 $(TOOL_OBJ): CFLAGS += -DVERVET_VERSION='"$(VERSION)"'
 
 # Names of the system calls.
@@ -103,7 +109,7 @@ test-warnings:
 	  $(MAKE) -s objects CC=$$cc B=$(B)/warnings-$$cc OPT='-O2 -g -Werror' || exit 1; done
 	@echo "warnings: 1 passed"
 
-objects: $(LIB_OBJ) $(TOOL_OBJ) $(HTTP_OBJ) $(if $(TLS_SO),$(B)/tls/tls.o)
+objects: $(LIB_OBJ) $(CHECK_OBJ) $(TOOL_OBJ) $(HTTP_OBJ) $(if $(TLS_SO),$(B)/tls/tls.o)
 
 # ---- figures ----
 
@@ -125,7 +131,7 @@ TO := $(DESTDIR)$(PREFIX)
 install: all
 	install -D -t $(TO)/bin $(B)/vervet
 	install -D -t $(TO)/libexec $(B)/vervet-bench
-	install -D -t $(TO)/lib $(B)/libvervet.so
+	install -D -t $(TO)/lib $(B)/libvervet.so $(B)/libvervet-check.so
 	install -D -m 644 -t $(TO)/lib $(B)/libvervet.so-gdb.py
 	install -D -m 644 -t $(TO)/include core/vervet.h
 	$(if $(HTTP_SO),install -D -t $(TO)/lib $(HTTP_SO) && install -D -m 644 -t $(TO)/include http/vervet-http.h)
@@ -145,5 +151,5 @@ clean:
 
 # symbols.def and its like are no C: clang-format would take them apart.
 format:
-	clang-format -i $(wildcard core/*.[ch] see/*.[ch] interpose/*.[ch] shim/*.[ch] tests/*/*.[ch] scripts/*.c scripts/*/*.c)
+	clang-format -i $(wildcard core/*.[ch] check/*.[ch] see/*.[ch] interpose/*.[ch] shim/*.[ch] tests/*/*.[ch] scripts/*.c scripts/*/*.c)
 	scripts/coverage

@@ -6,6 +6,7 @@
  * something must be done after the greenlet's registers are saved (it hops, it has ended, its successor is special).
  */
 #include "hub.h"
+#include "slice.h"
 #include "trace.h"
 
 #include <linux/futex.h>
@@ -337,7 +338,7 @@ void vv__suspend(struct vv_greenlet *g)
 
 	if (on_alt_stack)
 		leave_alt_stack(h);
-	if (on_alt_stack || !next || !h->budget || next->hog || next->fresh || next->slice) {
+	if (on_alt_stack || !next || !h->budget || next->hog || next->fresh || next->slice || g->slice) {
 		if (vv__unlikely(vv__tracing))
 			vv__trace_switch(g, NULL, h->carrier->tid);
 		vv__context_switch(&g->ctx, &h->ctx);
@@ -375,6 +376,8 @@ static void after_switch(struct vv__hub *h)
 {
 	struct vv_greenlet *g;
 
+	if (vv__unlikely(vv__slice_stops != NULL))
+		vv__slice_stops();
 	if (vv__unlikely(h->leave_alt_stack)) {
 		h->leave_alt_stack = false;
 		vv__give_alt_stack(h->carrier, NULL);
@@ -435,6 +438,8 @@ static void dispatch(struct vv__hub *h)
 		return;
 	vv__trace(VV__TRACE_RUN, g->id, 0, h->carrier->tid, VV__TRACE_READY);
 	prepare(h, g);
+	if (vv__unlikely(g->slice != NULL) && vv__slice_runs)
+		vv__slice_runs(g);
 	vv__context_switch(&h->ctx, &g->ctx);
 	after_switch(h);
 }

@@ -31,7 +31,8 @@ static struct {
 
 static struct vv__slab slices = {.size = sizeof(struct vv__slice)};
 struct vv__slice_stats vv__slice_stats;
-void (*vv__slice_ran)(struct vv_greenlet *g);
+void (*vv__slice_runs)(struct vv_greenlet *g);
+void (*vv__slice_stops)(void);
 
 /* ---- buffers: small ones in classes of powers of two, larger ones by themselves ---- */
 
@@ -180,8 +181,6 @@ bool vv__slice_install(struct vv_greenlet *g)
 	}
 	if (common.occupant == g)
 		return true;
-	if (common.occupant && vv__slice_ran)
-		vv__slice_ran(common.occupant);
 	if (common.occupant && !save(common.occupant))
 		vv__die("out of memory for a connection's stack");
 	load(g);
@@ -211,8 +210,6 @@ void vv__slice_after(struct vv_greenlet *g)
 	uint8_t job = g->slice->job;
 
 	g->slice->job = 0;
-	if (vv__slice_ran)
-		vv__slice_ran(g);
 	if (job == FORK)
 		fork_now(g);
 	else
@@ -246,6 +243,17 @@ void *vv__slice_saved(struct vv_greenlet *g, const void *at)
 		p += common.ranges[i].size;
 	}
 	return NULL;
+}
+
+void *vv__slice_saved_stack(struct vv_greenlet *g, size_t *size)
+{
+	*size = g->slice->len;
+	return g != common.occupant && g->slice->buf ? g->slice->buf + common.local : NULL;
+}
+
+char *vv__slice_base(void)
+{
+	return common.base;
 }
 
 bool vv__slice_on_stack(void *base)

@@ -23,13 +23,18 @@ struct vv__slice_stats {
 };
 extern struct vv__slice_stats vv__slice_stats;
 
-/* Called in the hub when g has run and another slice is to run, if set. */
-extern void (*vv__slice_ran)(struct vv_greenlet *g);
+/* Called in the hub, if set, as the last before g runs and as the first after. */
+extern void (*vv__slice_runs)(struct vv_greenlet *g);
+extern void (*vv__slice_stops)(void);
 
 /* Thread-local memory of main's that every slice has for itself. Before vv__slice_start. */
 void vv__slice_range(void *at, size_t size);
 /* What g, which does not run, has in the range that begins at `at`; null if it has nothing. */
 void *vv__slice_saved(struct vv_greenlet *g, const void *at);
+/* Its stack from the saved stack pointer on; null while it is in place. */
+void *vv__slice_saved_stack(struct vv_greenlet *g, size_t *size);
+/* Where frames end. */
+char *vv__slice_base(void);
 /* g, the main greenlet, becomes the first slice; its frames end at base. The hub is started. 0 or a negative errno. */
 int vv__slice_start(struct vv_greenlet *g, void *base);
 /* A second slice goes on from here, before the caller does. 1 in it, 0 in the caller, or a negative errno. data: its. */

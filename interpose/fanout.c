@@ -94,11 +94,32 @@ static int note_module(struct dl_phdr_info *info, size_t size, void *unused)
 	return 0;
 }
 
-static void slice_ran(struct vv_greenlet *g)
+static void slice_runs(struct vv_greenlet *g)
 {
-	struct branch *b = branch_of(g);
+	if (branch_of(g)->active)
+		vv__fancheck_runs(branch_of(g)->serial);
+}
 
-	vv__fancheck_compare(b->active ? b->serial : 0);
+struct sought {
+	uint32_t serial;
+	struct vv_greenlet *g;
+};
+
+static int serves(struct vv_greenlet *g, void *arg)
+{
+	struct sought *s = arg;
+
+	if (g->slice && branch_of(g)->active && branch_of(g)->serial == s->serial)
+		s->g = g;
+	return s->g != NULL;
+}
+
+struct vv_greenlet *vv__fanout_of(uint32_t serial)
+{
+	struct sought s = {serial, NULL};
+
+	vv__each(serves, &s);
+	return s.g;
 }
 
 static bool start_slices(struct vv_greenlet *g)
@@ -117,7 +138,8 @@ static bool start_slices(struct vv_greenlet *g)
 	}
 	if (vv__fanout.check) {
 		vv__fancheck_start();
-		vv__slice_ran = slice_ran;
+		vv__slice_runs = slice_runs;
+		vv__slice_stops = vv__fancheck_stops;
 	}
 	return true;
 }
@@ -177,7 +199,7 @@ static bool still_open(const struct branch *b)
 static void landed(struct branch *b)
 {
 	if (vv__fanout.check) {
-		vv__fancheck_compare(b->serial);
+		vv__fancheck_stops();
 		vv__fancheck_flies(b->serial, false);
 	}
 	b->active = false;
@@ -304,8 +326,10 @@ static void begin(struct branch *b, int fd)
 	b->active = true;
 	b->fd = fd;
 	b->cookie = cookie_of(fd);
-	if (vv__fanout.check)
+	if (vv__fanout.check && by_slices()) {
 		vv__fancheck_flies(b->serial = (uint32_t)vv__fanout_stats.connections, true);
+		vv__fancheck_runs(b->serial);
+	}
 }
 
 static int branch_slice(int fd)
@@ -638,6 +662,8 @@ void vv__fanout_fork_child(void)
 {
 	if (!fan.started)
 		return;
+	if (vv__fanout.check)
+		vv__fancheck_stops();
 	vv__fanout.mode = VV__FANOUT_OFF;
 	fan.started = false;
 	fan.waiting = NULL;

@@ -73,9 +73,15 @@ void vv__fankeys_drop(struct vv_greenlet *g);
 /* ---- fancheck.c ---- */
 
 void vv__fancheck_start(void);
-/* Static memory that has changed was written by connection `serial` (0: by none). */
-void vv__fancheck_compare(uint32_t serial);
+/* Connection `serial` is about to run, or has just begun; no connection runs. */
+void vv__fancheck_runs(uint32_t serial);
+void vv__fancheck_stops(void);
 void vv__fancheck_flies(uint32_t serial, bool flies);
+
+/* The slice that serves connection `serial`, or null. */
+struct vv_greenlet *vv__fanout_of(uint32_t serial);
+/* The variable that p lies in, of the object loaded from path at base; 64 bytes if it has no name. */
+void vv__fanobject(char *p, const char *path, uintptr_t base, char **start, size_t *size);
 
 /* ---- fanout_fork.c: branches that are processes ---- */
 

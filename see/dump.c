@@ -15,6 +15,7 @@ struct options {
 	const char *only;
 	long greenlet;
 	const char *reason; /* a report: why */
+	uintptr_t conflict; /* address of what --fan-out=check has found */
 };
 
 enum { MANY = 200, HASH = 1 << 12 };
@@ -318,15 +319,16 @@ static void list_unhooked(const struct target *t, const char *prefix)
 
 /* ---- the command ---- */
 
-enum { JSON = 1, RUNNING, NO_STACKS, ONLY, GREENLET, DEADLOCKS, REPORT, UNHOOKED };
+enum { JSON = 1, RUNNING, NO_STACKS, ONLY, GREENLET, DEADLOCKS, REPORT, UNHOOKED, CONFLICT };
 
 static int read_options(int argc, char **argv, struct options *o)
 {
 	static const struct option all[] = {{"json", no_argument, NULL, JSON},
-	    {"running", no_argument, NULL, RUNNING}, {"no-stacks", no_argument, NULL, NO_STACKS},
-	    {"only", required_argument, NULL, ONLY}, {"greenlet", required_argument, NULL, GREENLET},
-	    {"deadlocks", no_argument, NULL, DEADLOCKS}, {"report", required_argument, NULL, REPORT},
-	    {"unhooked", no_argument, NULL, UNHOOKED}, {NULL, 0, NULL, 0}};
+	    {"conflict", required_argument, NULL, CONFLICT}, {"running", no_argument, NULL, RUNNING},
+	    {"no-stacks", no_argument, NULL, NO_STACKS}, {"only", required_argument, NULL, ONLY},
+	    {"greenlet", required_argument, NULL, GREENLET}, {"deadlocks", no_argument, NULL, DEADLOCKS},
+	    {"report", required_argument, NULL, REPORT}, {"unhooked", no_argument, NULL, UNHOOKED},
+	    {NULL, 0, NULL, 0}};
 	int c;
 
 	opterr = 0;
@@ -338,6 +340,8 @@ static int read_options(int argc, char **argv, struct options *o)
 		o->unhooked |= c == UNHOOKED;
 		if (c == ONLY)
 			o->only = optarg;
+		if (c == CONFLICT)
+			o->conflict = strtoul(optarg, NULL, 10);
 		if (c == REPORT)
 			o->reason = optarg;
 		if (c == GREENLET && (o->greenlet = strtol(optarg, NULL, 10)) <= 0)
@@ -391,6 +395,12 @@ int dump_command(int argc, char **argv)
 		unwind_begin(&t, false);
 		list_unhooked(&t, o.reason ? "vervet: " : "");
 		return 0;
+	}
+	if (o.conflict) {
+		unwind_begin(&t, false);
+		status = print_conflict(&t, o.conflict);
+		target_free(&t);
+		return status;
 	}
 	target_locks(&t);
 	if (o.deadlocks && o.reason && !t.cycles)

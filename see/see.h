@@ -84,6 +84,14 @@ int unwind_begin(const struct target *t, bool stop_running);
 /* Of a system call in the past, by the part of its stack that was kept. */
 void unwind_kept(const struct target *t, const struct vv__unhooked *u, struct stack *out);
 void unwind(const struct target *t, const struct seen *s, struct stack *out);
+/* From where a copy was made of registers and stack. `in` gets the first function that is the program's own, in words. */
+struct vv__site;
+void unwind_site(const struct target *t, const struct vv__site *site, struct stack *out, char in[TEXT]);
+/* The variable at an address, or null. Kept until the end. */
+const char *variable_at(uint64_t address);
+
+/* conflict.c: what --fan-out=check has found, described at that address of the process. */
+int print_conflict(const struct target *t, uintptr_t at);
 
 /* svg.c: a picture of the JSON that timeline wrote, times in milliseconds from its start. */
 int draw_timeline(const char *json, const char *svg, double from_ms, double to_ms);

@@ -6,6 +6,7 @@
 #include "see.h"
 
 #include "../core/context_frame.h"
+#include "../interpose/fancheck.h"
 
 #include <elf.h>
 #include <elfutils/libdwfl.h>
@@ -24,7 +25,10 @@ static struct {
 	bool stop_running;
 	uint64_t regs[VV__FRAME_NUMBERS], pc; /* by DWARF's numbers */
 	bool all_known;			      /* or only stack pointer and program counter */
-	const struct vv__unhooked *kept;      /* memory that is read from here */
+	struct {
+		uint64_t sp, bytes;
+		const char *stack;
+	} copy; /* memory that is read from here */
 	struct {
 		uintptr_t at;
 		bool good;
@@ -57,8 +61,8 @@ static bool read_word(Dwfl *dwfl, Dwarf_Addr at, Dwarf_Word *result, void *arg)
 {
 	char *bytes;
 
-	if (u.kept && at >= u.kept->sp && at + sizeof(*result) <= u.kept->sp + u.kept->bytes) {
-		memcpy(result, u.kept->stack + (at - u.kept->sp), sizeof(*result));
+	if (at >= u.copy.sp && at + sizeof(*result) <= u.copy.sp + u.copy.bytes) {
+		memcpy(result, u.copy.stack + (at - u.copy.sp), sizeof(*result));
 		return true;
 	}
 	if (at % PAGE > PAGE - sizeof(*result))
@@ -285,10 +289,76 @@ void unwind_kept(const struct target *t, const struct vv__unhooked *kept, struct
 	out->n = 0;
 	if (!u.dwfl)
 		return;
-	u.kept = kept;
+	u.copy.sp = kept->sp;
+	u.copy.bytes = kept->bytes;
+	u.copy.stack = kept->stack;
 	known_place(kept->sp, kept->pc);
 	dwfl_getthread_frames(u.dwfl, (pid_t)((uintptr_t)kept & 0x3fffffff), one_frame, &w);
-	u.kept = NULL;
+	u.copy.bytes = 0;
+}
+
+/* "handle (server.c:42)"; the system's files have no such. */
+static void own_words(Dwarf_Addr pc, char in[TEXT])
+{
+	Dwfl_Module *module = dwfl_addrmodule(u.dwfl, pc);
+	const char *path = NULL, *symbol;
+	char line[TEXT / 2];
+
+	if (module)
+		dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, &path, NULL);
+	if (!path || !strncmp(path, "/lib", 4) || !strncmp(path, "/usr/lib", 8) || strstr(path, "/libvervet"))
+		return;
+	symbol = dwfl_module_addrname(module, pc);
+	source_line(module, pc, line, sizeof(line));
+	snprintf(in, TEXT, "%.200s (%.250s)", symbol ? symbol : "?", *line ? line + 2 : base_name(path));
+}
+
+struct site_walk {
+	struct walk w;
+	char *in;
+};
+
+static int one_site_frame(Dwfl_Frame *frame, void *arg)
+{
+	struct site_walk *s = arg;
+	Dwarf_Addr pc;
+	bool activation;
+
+	if (!*s->in && dwfl_frame_pc(frame, &pc, &activation))
+		own_words(pc - !activation, s->in);
+	return one_frame(frame, &s->w);
+}
+
+void unwind_site(const struct target *t, const struct vv__site *site, struct stack *out, char in[TEXT])
+{
+	struct site_walk s = {.w = {.out = out}, .in = in};
+
+	out->n = 0;
+	*in = 0;
+	if (!u.dwfl)
+		return;
+	for (int i = 0; i < 4; i++)
+		u.pages[i].good = false;
+	memcpy(u.regs, site->registers, sizeof(site->registers));
+	u.pc = site->registers[VV__FRAME_RETURN];
+	u.all_known = true;
+	u.copy.sp = site->registers[VV__FRAME_SP];
+	u.copy.bytes = site->bytes;
+	u.copy.stack = site->stack;
+	dwfl_getthread_frames(u.dwfl, (pid_t)(site->serial & 0x3fffffff), one_site_frame, &s);
+	u.copy.bytes = 0;
+	trim(&s.w);
+}
+
+const char *variable_at(uint64_t address)
+{
+	Dwfl_Module *module = u.dwfl ? dwfl_addrmodule(u.dwfl, address) : NULL;
+	GElf_Off offset = 0;
+	GElf_Sym symbol;
+	const char *name =
+	    module ? dwfl_module_addrinfo(module, address, &offset, &symbol, NULL, NULL, NULL) : NULL;
+
+	return name && GELF_ST_TYPE(symbol.st_info) == STT_OBJECT && offset < symbol.st_size ? name : NULL;
 }
 
 int unwind_begin(const struct target *t, bool stop_running)

@@ -2,6 +2,7 @@
  * Runs a program patched: finds it, makes sure that a preloaded library will be loaded into it, and executes it in
  * our place, so that exit status, signals and job control are the program's own.
  */
+#include "settings.h"
 #include "vervet.h"
 
 #include <errno.h>
@@ -15,7 +16,7 @@
 
 enum { KERNEL_LINE = 256 /* of a script, as far as the kernel looks */, KERNEL_DEPTH = 5 };
 
-static const char library_name[] = "libvervet.so";
+static const char library_name[] = "libvervet.so", check_name[] = "libvervet-check.so";
 
 /* Beside the command, as make leaves it, or in ../lib, as make install does. */
 static int find_library(char path[PATH_MAX])
@@ -191,9 +192,25 @@ static int set_preload(const char *library)
 	return failed ? complain(VV__EXIT_FAILED, "LD_PRELOAD: %m") : 0;
 }
 
+/* The heap that --fan-out=check watches. */
+static int preload_check(const char *library)
+{
+	char path[PATH_MAX], *base;
+
+	strcpy(path, library);
+	base = strrchr(path, '/') + 1;
+	if ((size_t)(base - path) + sizeof check_name > sizeof path)
+		return complain(VV__EXIT_FAILED, "%s: %s", library, strerror(ENAMETOOLONG));
+	strcpy(base, check_name);
+	if (access(path, R_OK))
+		return complain(VV__EXIT_FAILED, "%s: %m", path);
+	return set_preload(path);
+}
+
 int run_program(char **argv)
 {
 	char library[PATH_MAX], path[PATH_MAX];
+	const char *fan_out = getenv(VV__VARIABLE "FAN_OUT");
 	int status = find_program(argv[0], path);
 
 	if (!status)
@@ -202,6 +219,8 @@ int run_program(char **argv)
 		status = find_library(library);
 	if (!status)
 		status = set_preload(library);
+	if (!status && fan_out && !strcmp(fan_out, "check"))
+		status = preload_check(library);
 	if (status)
 		return status;
 	execv(path, argv);
