@@ -54,38 +54,42 @@ VV_EXPORT int getaddrinfo(
 /* Numbers both: nobody is asked. */
 enum { NUMERIC = NI_NUMERICHOST | NI_NUMERICSERV };
 
+static int nameinfo_detour(struct vv__detour *d, const struct sockaddr *addr, socklen_t len, char *host,
+    socklen_t host_len, char *service, socklen_t service_len, int flags)
+{
+	char *h = host ? vv__detour_room(d, host_len) : NULL,
+	     *s = service ? vv__detour_room(d, service_len) : NULL;
+	int r = (int)vv__detour_run(d, REAL(getnameinfo), (long)vv__detour_copy(d, addr, len), len, (long)h,
+	    host_len, (long)s, service_len, flags);
+
+	if (r == 0 && h && host_len)
+		strcpy(host, h);
+	if (r == 0 && s && service_len)
+		strcpy(service, s);
+	vv__detour_end(d);
+	return r;
+}
+
 VV_EXPORT int getnameinfo(const struct sockaddr *addr, socklen_t len, char *host, socklen_t host_len,
     char *service, socklen_t service_len, int flags)
 {
+	struct vv__detour *d;
 	int r;
 
 	if (vv__step_aside(vv__me(), dns) || (flags & NUMERIC) == NUMERIC)
 		return REAL(getnameinfo)(addr, len, host, host_len, service, service_len, flags);
+	if ((d = vv__detour((size_t)len + host_len + service_len + 64)))
+		return nameinfo_detour(d, addr, len, host, host_len, service, service_len, flags);
 	vv__hop();
 	r = REAL(getnameinfo)(addr, len, host, host_len, service, service_len, flags);
 	vv__hop_back();
 	return r;
 }
 
-VV_EXPORT struct hostent *gethostbyname(const char *name)
-{
-	struct vv__detour *d;
-	struct hostent *r;
-
-	if (vv__step_aside(vv__me(), dns))
-		return REAL(gethostbyname)(name);
-	if ((d = vv__detour(text_size(name)))) {
-		r = (struct hostent *)vv__detour_run(
-		    d, REAL(gethostbyname), (long)vv__detour_copy(d, name, text_size(name)));
-		vv__detour_end(d);
-		return r;
-	}
-	vv__hop();
-	r = REAL(gethostbyname)(name);
-	vv__hop_back();
-	return r;
-}
-VV__HOP(dns, struct hostent *, gethostbyname2, (const char *name, int family), (name, family))
+VV__HOP_OR_DETOUR_COPY(
+    dns, struct hostent *, gethostbyname, (const char *name), (name), name, text_size(name))
+VV__HOP_OR_DETOUR_COPY(dns, struct hostent *, gethostbyname2, (const char *name, int family), (name, family),
+    name, text_size(name), family)
 VV__HOP(dns, int, gethostbyname_r,
     (const char *name, struct hostent *ret, char *buf, size_t n, struct hostent **out, int *error),
     (name, ret, buf, n, out, error))
@@ -93,7 +97,8 @@ VV__HOP(dns, int, gethostbyname2_r,
     (const char *name, int family, struct hostent *ret, char *buf, size_t n, struct hostent **out,
 	int *error),
     (name, family, ret, buf, n, out, error))
-VV__HOP(dns, struct hostent *, gethostbyaddr, (const void *addr, socklen_t len, int type), (addr, len, type))
+VV__HOP_OR_DETOUR_COPY(dns, struct hostent *, gethostbyaddr, (const void *addr, socklen_t len, int type),
+    (addr, len, type), addr, len, len, type)
 VV__HOP(dns, int, gethostbyaddr_r,
     (const void *addr, socklen_t len, int type, struct hostent *ret, char *buf, size_t n,
 	struct hostent **out, int *error),
@@ -161,17 +166,17 @@ VV__HOP_VOID(dns, setrpcent, (int stay_open), (stay_open))
 VV__HOP_VOID(dns, endrpcent, (void), ())
 
 /* users and groups */
-VV__HOP(dns, struct passwd *, getpwnam, (const char *name), (name))
+VV__HOP_OR_DETOUR_COPY(dns, struct passwd *, getpwnam, (const char *name), (name), name, text_size(name))
 VV__HOP(dns, int, getpwnam_r,
     (const char *name, struct passwd *ret, char *buf, size_t n, struct passwd **out),
     (name, ret, buf, n, out))
-VV__HOP(dns, struct passwd *, getpwuid, (uid_t uid), (uid))
+VV__HOP_OR_DETOUR(dns, struct passwd *, getpwuid, (uid_t uid), (uid))
 VV__HOP(dns, int, getpwuid_r, (uid_t uid, struct passwd *ret, char *buf, size_t n, struct passwd **out),
     (uid, ret, buf, n, out))
-VV__HOP(dns, struct group *, getgrnam, (const char *name), (name))
+VV__HOP_OR_DETOUR_COPY(dns, struct group *, getgrnam, (const char *name), (name), name, text_size(name))
 VV__HOP(dns, int, getgrnam_r, (const char *name, struct group *ret, char *buf, size_t n, struct group **out),
     (name, ret, buf, n, out))
-VV__HOP(dns, struct group *, getgrgid, (gid_t gid), (gid))
+VV__HOP_OR_DETOUR(dns, struct group *, getgrgid, (gid_t gid), (gid))
 VV__HOP(dns, int, getgrgid_r, (gid_t gid, struct group *ret, char *buf, size_t n, struct group **out),
     (gid, ret, buf, n, out))
 VV__HOP(dns, struct passwd *, getpwent, (void), ())
@@ -184,7 +189,7 @@ VV__HOP(
     dns, int, getgrent_r, (struct group * ret, char *buf, size_t n, struct group **out), (ret, buf, n, out))
 VV__HOP_VOID(dns, setgrent, (void), ())
 VV__HOP_VOID(dns, endgrent, (void), ())
-VV__HOP(dns, struct spwd *, getspnam, (const char *name), (name))
+VV__HOP_OR_DETOUR_COPY(dns, struct spwd *, getspnam, (const char *name), (name), name, text_size(name))
 VV__HOP(dns, int, getspnam_r, (const char *name, struct spwd *ret, char *buf, size_t n, struct spwd **out),
     (name, ret, buf, n, out))
 VV__HOP(dns, struct spwd *, getspent, (void), ())

@@ -47,10 +47,17 @@ static int opened(int fd, int flags)
 
 static int open_at(int dir, const char *path, int flags, mode_t mode)
 {
+	struct vv__detour *d;
 	int fd;
 
 	if (vv__step_aside(vv__me(), file) || !vv__open_blocks(dir, path, flags))
 		return opened(REAL(openat)(dir, path, flags, mode), flags);
+	if ((d = vv__detour(strlen(path) + 1))) {
+		fd = (int)vv__detour_run(
+		    d, REAL(openat), dir, (long)vv__detour_copy(d, path, strlen(path) + 1), flags, mode);
+		vv__detour_end(d);
+		return opened(fd, flags);
+	}
 	vv__hop();
 	fd = REAL(openat)(dir, path, flags, mode);
 	vv__hop_back();

@@ -276,6 +276,13 @@ static vv__slow long receive_all(
 	return done ? (long)done : r;
 }
 
+/* A slice cannot hop: where only ancillary data makes a difference, it does as on TCP. */
+static bool waits_in_parts(struct vv_greenlet *g, struct vv__fdcall *c, int flags)
+{
+	return g->slice && !(flags & MSG_PEEK) && vv__fd_is_stream(c->kind) &&
+	       !(vv__fdinfo_facts(c->info) & VV__FD_LOWAT);
+}
+
 static ssize_t receive(int fd, void *buf, size_t len, int flags, struct sockaddr *addr, socklen_t *alen)
 {
 	struct vv_greenlet *g = vv__me();
@@ -287,6 +294,8 @@ static ssize_t receive(int fd, void *buf, size_t len, int flags, struct sockaddr
 	c = vv__fdcall(fd, POLLIN, "recv");
 	if (vv__unlikely(flags & MSG_WAITALL && c.kind == VV__FD_UNKNOWN))
 		c.kind = vv__fdinfo_classify(fd);
+	if (vv__unlikely(flags & MSG_WAITALL) && waits_in_parts(g, &c, flags))
+		return vv__fdcall_end(&c, receive_all(&c, buf, len, flags, addr, alen));
 	if (vv__unlikely(vv__fdinfo_facts(c.info) & VV__FD_LOWAT ||
 			 (flags & MSG_WAITALL && (c.kind != VV__FD_TCP || flags & MSG_PEEK))))
 		return vv__hopped(REAL(recvfrom)(fd, buf, len, flags, addr, alen));

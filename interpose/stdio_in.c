@@ -396,10 +396,83 @@ static bool has_words(FILE *f, const char *format)
 	return p < end;
 }
 
-/* The stream's own form, with a list of arguments and with dots. */
+/*
+ * A slice has no carrier to go to. So the call is tried on a stream over what the buffer has; if that comes to its end, more
+ * is read, which parks, and it is tried again. What a trial stores the real call stores again, but for memory (%m).
+ */
+typedef int (*scanner)(FILE *, const char *, va_list);
+
+static bool scans_now(FILE *f, scanner scan, const char *format, va_list ap)
+{
+	size_t n = vv__stream_buffered(f);
+	FILE *trial = n ? fmemopen(f->_IO_read_ptr, n, "r") : NULL;
+	bool enough;
+	va_list copy;
+
+	if (!trial)
+		return false;
+	va_copy(copy, ap);
+	scan(trial, format, copy);
+	va_end(copy);
+	enough = !feof_unlocked(trial);
+	REAL(fclose)(trial);
+	return enough;
+}
+
+/* Behind what the buffer has. 1, 0 at the end or if there is no room, -1 as read. */
+static int read_more(FILE *f)
+{
+	size_t have = vv__stream_buffered(f);
+	ssize_t r;
+
+	if (f->_IO_read_end == f->_IO_buf_end) {
+		memmove(f->_IO_buf_base, f->_IO_read_ptr, have);
+		f->_IO_read_base = f->_IO_read_ptr = f->_IO_buf_base;
+		f->_IO_read_end = f->_IO_buf_base + have;
+	}
+	if (f->_IO_read_end == f->_IO_buf_end)
+		return 0;
+	r = read(f->_fileno, f->_IO_read_end, f->_IO_buf_end - f->_IO_read_end);
+	if (r > 0)
+		f->_IO_read_end += r;
+	if (r < 0)
+		f->_flags |= VV__F_ERROR;
+	return r > 0 ? 1 : (int)r;
+}
+
+static enum vv__place scan_place(FILE *f, scanner scan, const char *format, va_list ap)
+{
+	int r = 1, before = errno;
+
+	if (!vv__stream_sliced(f) || !vv__stream_lock_open(f) || f->_flags & VV__F_BACKUP ||
+	    strchr(format, 'm'))
+		return vv__input_place(f, true, true);
+	vv__stream_lock(f, true);
+	while (r > 0 && !scans_now(f, scan, format, ap))
+		r = vv__stream_buffered(f) ? read_more(f) : refill(f, true);
+	if (!r && f->_flags & VV__F_ERROR && !(f->_flags & VV__F_EOF))
+		r = -1;
+	if (r >= 0) {
+		errno = before;
+		return VV__HELD;
+	}
+	vv__stream_unlock(f, true);
+	return VV__FAIL;
+}
+
 #define SCANNER(own, name, type, here, dots_own)                                                             \
-	LONG_READER_AS(                                                                                      \
-	    own, int, EOF, name, (FILE * f, const type *format, va_list ap), (f, format, ap), f, here, true) \
+	SCANNER_AT(own, name, type, here, dots_own, scan_place(f, REAL(name), format, ap))
+#define WIDE_SCANNER(own, name, type, here, dots_own)                                                        \
+	SCANNER_AT(own, name, type, here, dots_own, vv__input_place(f, true, true))
+
+/* The stream's own form, with a list of arguments and with dots. */
+#define SCANNER_AT(own, name, type, here, dots_own, place)                                                   \
+	VV_EXPORT int own(FILE *f, const type *format, va_list ap)                                           \
+	{                                                                                                    \
+		if (vv__step_aside(vv__me(), stdio) || (vv__stream_lock_open(f) && (here)))                  \
+			return REAL(name)(f, format, ap);                                                    \
+		VV__STREAM_CALL(int, EOF, REAL(name)(f, format, ap), place, f, true);                        \
+	}                                                                                                    \
 	VV_EXPORT int dots_own(FILE *f, const type *format, ...)                                             \
 	{                                                                                                    \
 		va_list ap;                                                                                  \
@@ -431,7 +504,7 @@ static bool has_words(FILE *f, const char *format)
 
 SCANNER(__isoc99_vfscanf, __isoc99_vfscanf, char, has_words(f, format), __isoc99_fscanf)
 STDIN_SCANNER(__isoc99_vscanf, __isoc99_vfscanf, char, __isoc99_scanf)
-SCANNER(__isoc99_vfwscanf, __isoc99_vfwscanf, wchar_t, false, __isoc99_fwscanf)
+WIDE_SCANNER(__isoc99_vfwscanf, __isoc99_vfwscanf, wchar_t, false, __isoc99_fwscanf)
 STDIN_SCANNER(__isoc99_vwscanf, __isoc99_vfwscanf, wchar_t, __isoc99_wscanf)
 
 /* The names of before C99: the header gives them to the symbols above, so they have other names here. */
@@ -446,6 +519,6 @@ int old_wscanf(const wchar_t *, ...) __asm__("wscanf");
 
 SCANNER(old_vfscanf, vfscanf, char, has_words(f, format), old_fscanf)
 STDIN_SCANNER(old_vscanf, old_vfscanf, char, old_scanf)
-SCANNER(old_vfwscanf, vfwscanf, wchar_t, false, old_fwscanf)
+WIDE_SCANNER(old_vfwscanf, vfwscanf, wchar_t, false, old_fwscanf)
 STDIN_SCANNER(old_vwscanf, old_vfwscanf, wchar_t, old_wscanf)
 extern VV_EXPORT __typeof__(old_vfscanf) __vfscanf __attribute__((alias("vfscanf")));

@@ -18,7 +18,7 @@ static struct state {
 	struct node *nodes;
 	_Atomic long served;
 	FILE *log;
-} *state;
+} * state;
 
 static __attribute__((noinline)) void echo_block(int c)
 {
