@@ -30,10 +30,10 @@
 #include <sys/uio.h>
 #include <ucontext.h>
 
+#ifdef __x86_64__
+
 enum { SEGMENTS = 64, FLYING = 1 << 16, PAGE = 4096, TOLD = 256, SITE_BITS = 14, SITES = 1 << SITE_BITS };
 enum { BELOW = 64, WINDOW = 192, RANGES = 16, SCRATCH = 64 * 1024, ANY = 256, PATIENCE_MS = 5000 };
-
-enum { SP = 7, PC = 16 }; /* of a site's registers */
 
 /* As the kernel has it. */
 struct vv__kernel_action {
@@ -214,41 +214,38 @@ static struct vv__site *new_site(uint32_t serial)
 /* Where the present connection stands. */
 static struct vv__site *present_site(const greg_t *r)
 {
-	static const int order[VV__SITE_REGISTERS] = {REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI,
+	static const int order[VV__FRAME_NUMBERS] = {REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI,
 	    REG_RBP, REG_RSP, REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
 	struct vv__site *s = &sites[sites_n];
 	char *sp = (char *)r[REG_RSP], *base = vv__slice_base();
 
-	if (s->serial == now.serial && s->registers[SP] == (uint64_t)sp &&
-	    s->registers[PC] == (uint64_t)r[REG_RIP])
+	if (s->serial == now.serial && s->registers[VV__FRAME_SP] == (uint64_t)sp &&
+	    s->registers[VV__FRAME_RETURN] == (uint64_t)r[REG_RIP])
 		return s;
 	s = new_site(now.serial);
-	for (int i = 0; i < VV__SITE_REGISTERS; i++)
+	for (int i = 0; i < VV__FRAME_NUMBERS; i++)
 		s->registers[i] = (uint64_t)r[order[i]];
 	copy_stack(s, sp, sp < base ? (size_t)(base - sp) : 0);
 	return s;
 }
 
-/* Where a connection that does not run will go on: core/context_x86_64.S has the frame. */
+/* Where a connection that does not run will go on. */
 static struct vv__site *waiting_site(uint32_t serial)
 {
-	enum { R15 = 1, R14, R13, R12, RBX, RBP, RETURN, FRAME };
+	static const uint8_t saved[] = VV__FRAME_SAVED;
 	struct vv_greenlet *g = vv__fanout_of(serial);
 	size_t n = 0;
-	uint64_t *frame = g ? vv__slice_saved_stack(g, &n) : NULL;
+	char *frame = g ? vv__slice_saved_stack(g, &n) : NULL;
 	struct vv__site *s;
 
-	if (!frame || n < FRAME * sizeof *frame)
+	if (!frame || n < VV__FRAME_SIZE)
 		return NULL;
 	s = new_site(serial);
 	memset(s->registers, 0, sizeof s->registers);
-	s->registers[3] = frame[RBX];
-	s->registers[6] = frame[RBP];
-	s->registers[SP] = (uint64_t)g->ctx.sp + FRAME * sizeof *frame;
-	for (int i = 0; i < 4; i++)
-		s->registers[12 + i] = frame[R12 - i];
-	s->registers[PC] = frame[RETURN];
-	copy_stack(s, (char *)(frame + FRAME), n - FRAME * sizeof *frame);
+	for (size_t i = 0; i < sizeof saved; i++)
+		memcpy(&s->registers[saved[i]], frame + VV__FRAME_AT + i * 8, 8);
+	s->registers[VV__FRAME_SP] = (uint64_t)g->ctx.sp + VV__FRAME_SIZE;
+	copy_stack(s, frame + VV__FRAME_SIZE, n - VV__FRAME_SIZE);
 	return s;
 }
 
@@ -777,3 +774,24 @@ void vv__fancheck_start(void)
 	handle(SIGTRAP, on_trap);
 	handle(SIGSYS, on_call);
 }
+
+#else /* no trap flag, no dispatch of system calls */
+
+void vv__fancheck_start(void)
+{
+	vv__log("check: not on this processor: nothing is watched");
+}
+
+void vv__fancheck_runs(uint32_t serial)
+{
+}
+
+void vv__fancheck_stops(void)
+{
+}
+
+void vv__fancheck_flies(uint32_t serial, bool flies)
+{
+}
+
+#endif

@@ -4,15 +4,17 @@
 #ifndef VV_FANCHECK_H
 #define VV_FANCHECK_H
 
+#include "../core/context_frame.h"
+
 #include <stdint.h>
 
-enum { VV__SITE_STACK = 3944, VV__SITE_REGISTERS = 17 };
+enum { VV__SITE_STACK = 3824 };
 
 /* Where somebody stood: registers by DWARF's numbers, and the top of the stack. */
 struct vv__site {
 	uint32_t serial; /* of a connection; 0: none */
 	uint32_t bytes;	 /* of stack */
-	uint64_t registers[VV__SITE_REGISTERS];
+	uint64_t registers[VV__FRAME_NUMBERS];
 	char stack[VV__SITE_STACK];
 };
 
