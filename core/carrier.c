@@ -44,11 +44,15 @@ void vv__set_kernel_mask(struct vv__carrier *c, uint64_t mask)
 
 void vv__note_mask(struct vv_greenlet *g, uint64_t mask)
 {
-	if (g->mask != mask)
-		atomic_store_explicit(&vv__hub.masks_dirty, 1, memory_order_relaxed);
-	g->mask = mask;
+	bool changes = g->mask != mask;
+
+	g->mask = mask; /* before the hub is told: it may be asking all of them */
 	if (g->carrier)
 		g->carrier->mask = mask;
+	if (changes) {
+		vv__unblocked(mask);
+		atomic_store_explicit(&vv__hub.masks_dirty, 1, memory_order_relaxed);
+	}
 }
 
 void vv__set_mask(struct vv_greenlet *g, uint64_t mask)

@@ -30,11 +30,10 @@ void vv__context_init(void);
 void vv__context_switch(struct vv__context *save, const struct vv__context *to);
 
 /*
- * Save the caller in *save, store 1 to *ready, wake one futex waiter there and end the calling kernel thread.
- * Nothing after the store touches the stack, which may by then run elsewhere. Returns when somebody switches
- * to *save.
+ * Save the caller in *save and end the calling kernel thread. Returns when somebody switches to *save, which must not be
+ * before the kernel has cleared the word given to set_tid_address.
  */
-void vv__context_publish(struct vv__context *save, _Atomic int *ready);
+void vv__context_publish(struct vv__context *save);
 
 /* Make *ctx such that switching to it calls fn(arg) on the stack that ends at top. fn must not return. */
 void vv__context_make(struct vv__context *ctx, void *top, uintptr_t tp, void (*fn)(void *), void *arg);

@@ -61,19 +61,11 @@ vv__context_switch:			/* (x0 = save, x1 = to) */
 	.hidden	vv__context_publish
 	.type	vv__context_publish, %function
 	.p2align 4
-vv__context_publish:			/* (x0 = save, x1 = ready) */
+vv__context_publish:			/* (x0 = save) */
 	.cfi_startproc
 	SAVE_REGISTERS
 	mov	x9, sp
 	str	x9, [x0]		/* save->sp: complete */
-	mov	w2, #1
-	stlr	w2, [x1]		/* published: this stack is no longer ours */
-	mov	x0, x1			/* futex word */
-	mov	x1, #129		/* FUTEX_WAKE_PRIVATE */
-	mov	x2, #1			/* one waiter */
-	mov	x3, #0
-	mov	x8, #98			/* SYS_futex */
-	svc	#0
 	mov	x0, #0
 	mov	x8, #93			/* SYS_exit: this kernel thread only */
 	svc	#0

@@ -76,17 +76,10 @@ vv__context_switch:			/* (rdi = save, rsi = to) */
 	.hidden	vv__context_publish
 	.type	vv__context_publish, @function
 	.p2align 4
-vv__context_publish:			/* (rdi = save, rsi = ready) */
+vv__context_publish:			/* (rdi = save) */
 	.cfi_startproc
 	SAVE_REGISTERS
 	mov	%rsp, (%rdi)		/* save->sp: complete */
-	mov	%rsi, %rdi		/* futex word for the wake below */
-	movl	$1, (%rdi)		/* published: this stack is no longer ours */
-	mov	$202, %eax		/* SYS_futex */
-	mov	$129, %esi		/* FUTEX_WAKE_PRIVATE */
-	mov	$1, %edx		/* one waiter */
-	xor	%r10d, %r10d
-	syscall
 	mov	$60, %eax		/* SYS_exit: this kernel thread only */
 	xor	%edi, %edi
 	syscall

@@ -151,7 +151,7 @@ struct vv_greenlet {
 	void *signal_data;	  /* interpose/signal.c's */
 
 	/* life cycle: see core/greenlet.c and interpose/thread.c */
-	_Atomic int born; /* its shell is published: ctx is valid */
+	_Atomic int unborn; /* its shell's kernel thread has not gone yet: ctx is not valid */
 	pthread_t thread;
 	int tid; /* what gettid answers */
 	vv__start_fn fn;
@@ -384,6 +384,9 @@ struct vv__birth {
 	void *data; /* of prepare */
 };
 int vv__spawn(struct vv_greenlet **out, const struct vv__birth *b);
+
+/* The default attributes of new threads are others now. */
+void vv__usual_changed(void);
 
 enum { VV__JOINABLE, VV__JOINING, VV__DETACHED, VV__ENDED };
 

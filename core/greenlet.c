@@ -202,32 +202,31 @@ static void rseq_gone(void)
 
 /* ---- shells ---- */
 
-/* On the doomed kernel thread of a new shell: make its TCB fit for any carrier, publish it, end. Returns on the first
- * switch to g. */
+/*
+ * On the doomed kernel thread of a new shell: make its TCB fit for any carrier, save the registers, end. The kernel tells
+ * when it is done with TCB and stack (its robust list, signals that came): it clears `unborn`, as it would have cleared
+ * the TCB's thread id. Returns on the first switch to g.
+ */
 void vv__shell_publish(struct vv_greenlet *g)
 {
-	static int scratch;
-	uint64_t every = ~0ul;
-
 	vv__self = g;
 	g->thread = pthread_self();
 	if (!tid_offset)
 		find_tid(g->thread, vv__syscall(SYS_gettid));
 	g->ctx.tp = vv__thread_pointer();
 	find_cancel_word(g);
-	vv__syscall(SYS_set_tid_address, &scratch);
 	rseq_gone();
 	vv__tcb_set_tid(g, g->tid);
-	/* From here setuid's broadcast cannot find this thread; one that was sent before has been handled. */
-	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, &every, NULL, sizeof every);
-	vv__syscall(SYS_set_robust_list, NULL, 24);
-	vv__context_publish(&g->ctx, &g->born);
+	vv__syscall(SYS_set_tid_address, &g->unborn);
+	vv__context_publish(&g->ctx);
 }
 
 void vv__shell_await(struct vv_greenlet *g)
 {
-	while (!atomic_load(&g->born))
-		vv__syscall(SYS_futex, &g->born, FUTEX_WAIT_PRIVATE, 0, NULL);
+	int unborn;
+
+	while ((unborn = atomic_load(&g->unborn)))
+		vv__syscall(SYS_futex, &g->unborn, FUTEX_WAIT, unborn, NULL);
 }
 
 static int copy_attr(pthread_attr_t *to, const pthread_attr_t *from)
@@ -252,23 +251,53 @@ static void give_stack_back(struct vv_greenlet *g)
 		vv__stack_put(g->stack, g->stack_size, g->guard_size);
 }
 
-int vv__shell_start(struct vv_greenlet *g, const pthread_attr_t *attr, void *(*entry)(void *), void *arg)
+/* What the program asked for, and every signal blocked. */
+static int make_attr(pthread_attr_t *own, const pthread_attr_t *attr)
 {
-	pthread_attr_t own;
 	sigset_t every;
-	int r = pthread_attr_init(&own);
+	int r = pthread_attr_init(own);
 
 	if (r)
-		return -r;
-	sigfillset(&every);
-	g->tid = fresh_tid();
+		return r;
 	if (attr)
-		copy_attr(&own, attr);
-	pthread_attr_setsigmask_np(&own, &every);
-	if (g->pooled && (g->stack = vv__stack_get(g->stack_size, g->guard_size)))
-		pthread_attr_setstack(&own, g->stack, g->stack_size);
-	r = vv__hooks.pthread_create(&g->thread, &own, entry, arg);
-	pthread_attr_destroy(&own);
+		copy_attr(own, attr);
+	sigfillset(&every);
+	return pthread_attr_setsigmask_np(own, &every);
+}
+
+static int create(struct vv_greenlet *g, const pthread_attr_t *attr, void *(*entry)(void *), void *arg)
+{
+	g->tid = fresh_tid();
+	g->unborn = 1;
+	return vv__hooks.pthread_create(&g->thread, attr, entry, arg);
+}
+
+static int create_as_asked(struct vv_greenlet *g, const pthread_attr_t *asked, void *(*entry)(void *), void *arg)
+{
+	pthread_attr_t attr;
+	int r = make_attr(&attr, asked);
+
+	if (r)
+		return r;
+	if (g->stack)
+		pthread_attr_setstack(&attr, g->stack, g->stack_size);
+	r = create(g, &attr, entry, arg);
+	pthread_attr_destroy(&attr);
+	return r;
+}
+
+int vv__shell_start(struct vv_greenlet *g, const pthread_attr_t *attr, void *(*entry)(void *), void *arg)
+{
+	static pthread_attr_t none; /* nothing asked for: one copy for all, made for the hub's own shell */
+	static bool made;
+	int r = 0;
+
+	if (!made && (r = make_attr(&none, NULL)))
+		return -r;
+	made = true;
+	if (g->pooled)
+		g->stack = vv__stack_get(g->stack_size, g->guard_size);
+	r = attr || g->stack ? create_as_asked(g, attr, entry, arg) : create(g, &none, entry, arg);
 	if (r) {
 		give_stack_back(g);
 		return -r;
@@ -372,7 +401,7 @@ void vv__greenlet_ended(struct vv_greenlet *g)
 
 	vv__count(ended);
 	atomic_fetch_sub(&vv__live, 1);
-	if (g->mask)
+	if (h->masked)
 		atomic_store_explicit(&h->masks_dirty, 1, memory_order_relaxed);
 	atomic_store(&g->state, VV__DONE);
 	if (g->shell_class && g != main_greenlet) {
@@ -464,31 +493,45 @@ void vv__release(struct vv_greenlet *g)
 struct sizes {
 	size_t stack, guard;
 	bool plain; /* nothing but sizes was asked for */
+	bool usual; /* and those are what one gets that asks for nothing */
 };
+
+static struct sizes usual; /* of a thread whose creator asks for nothing; not plain: not known */
+
+void vv__usual_changed(void)
+{
+	usual.plain = false;
+}
+
+static struct sizes usual_sizes(void)
+{
+	struct sizes s = {0, 0, true, true};
+	pthread_attr_t attr;
+
+	if (usual.plain)
+		return usual;
+	if (pthread_getattr_default_np(&attr) == 0) {
+		pthread_attr_getstacksize(&attr, &s.stack);
+		pthread_attr_getguardsize(&attr, &s.guard);
+		pthread_attr_destroy(&attr);
+	}
+	return usual = s;
+}
 
 static struct sizes sizes_of(const pthread_attr_t *attr)
 {
-	struct sizes s = {0, 0, true};
-	pthread_attr_t fallback;
+	struct sizes normal = usual_sizes(), s = {0, 0, true, false};
 	void *stack;
 	size_t size;
 
-	if (!attr) {
-		static struct sizes usual;
-
-		if (usual.plain)
-			return usual;
-		if (pthread_getattr_default_np(&fallback) == 0) {
-			pthread_attr_getstacksize(&fallback, &s.stack);
-			pthread_attr_getguardsize(&fallback, &s.guard);
-			pthread_attr_destroy(&fallback);
-		}
-		return usual = s;
-	}
+	if (!attr)
+		return normal;
 	pthread_attr_getstacksize(attr, &s.stack);
 	pthread_attr_getguardsize(attr, &s.guard);
 	if (pthread_attr_getstack(attr, &stack, &size) == 0 && stack && (uintptr_t)stack + size > size)
 		s.plain = false;
+	if (s.plain && s.stack == normal.stack && s.guard == normal.guard)
+		return normal;
 	return s;
 }
 
@@ -548,9 +591,8 @@ static void announce(struct vv_greenlet *me, struct vv_greenlet *g)
 	vv__count(created);
 	if (vv__unlikely(atomic_load(&vv__monitor_deep)))
 		vv__monitor_wake(); /* it sleeps while there is one greenlet only */
-	if (g->mask)
-		atomic_store_explicit(&vv__hub.masks_dirty, 1, memory_order_relaxed);
 	list_add(g);
+	vv__unblocked(g->mask);
 	if (vv__unlikely(vv__tracing))
 		vv__trace_new(g, me);
 }
@@ -597,7 +639,7 @@ static struct vv_greenlet *make(struct vv_greenlet *me, const struct vv__birth *
 	g->pooled = s.plain;
 	g->fresh = true;
 	reset(g, me, b->fn, b->arg, b->join_state);
-	r = vv__shell_start(g, b->attr, shell_main, g);
+	r = vv__shell_start(g, s.usual ? NULL : b->attr, shell_main, g);
 	if (r < 0) {
 		vv__slab_put(&records, g);
 		*error = -r;
@@ -756,7 +798,6 @@ struct vv_greenlet *vv__twin(struct vv_greenlet *me)
 	g->cancel = me->cancel;
 	g->value = me->value;
 	g->alt_stack = me->alt_stack;
-	g->born = 1;
 	live = atomic_fetch_add(&vv__live, 1) + 1;
 	if ((uint64_t)live > atomic_load_explicit(&vv__stats.peak, memory_order_relaxed))
 		atomic_store_explicit(&vv__stats.peak, live, memory_order_relaxed);

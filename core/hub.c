@@ -451,15 +451,23 @@ static int mask_of(struct vv_greenlet *g, void *mask)
 	return 0;
 }
 
-/* While the hub looks at events the kernel thread blocks only what every greenlet blocks. */
+/* While the hub looks at events the kernel thread blocks only what every greenlet blocks. A signal too few does no harm
+ * (it is kept), so asking all of them can wait for as many turns as there are greenlets to ask. */
 static void set_idle_mask(struct vv__hub *h)
 {
-	if (atomic_exchange(&h->masks_dirty, 0)) {
-		h->idle_mask = ~0ul;
-		vv__each(mask_of, &h->idle_mask);
+	uint64_t mask = ~0ul;
+
+	if (h->masks_rest) {
+		h->masks_rest--;
+	} else if (vv__unlikely(atomic_exchange(&h->masks_dirty, 0))) {
+		atomic_store(&h->idle_mask, ~0ul);
+		vv__each(mask_of, &mask);
+		h->masks_rest = atomic_load_explicit(&vv__live, memory_order_relaxed) / 4;
+		atomic_fetch_and(&h->idle_mask, mask);
 	}
-	if (h->carrier->mask != h->idle_mask)
-		vv__set_kernel_mask(h->carrier, h->idle_mask);
+	mask = atomic_load_explicit(&h->idle_mask, memory_order_relaxed);
+	if (h->carrier->mask != mask)
+		vv__set_kernel_mask(h->carrier, mask);
 }
 
 static int report_waiter(struct vv_greenlet *g, void *unused)
@@ -598,7 +606,8 @@ static int start(struct vv__hub *h, struct vv_greenlet *g)
 	h->self.is_hub = h->self.holds = true;
 	h->self.inside = h->self.native = 1;
 	h->self.hub = h;
-	h->masks_dirty = 1;
+	h->idle_mask = vv__main_greenlet()->mask;
+	h->masked = h->idle_mask;
 	h->budget = BUDGET;
 	atomic_store(&h->earliest, VV__FOREVER);
 	r = vv__poller_open(h);

@@ -59,8 +59,10 @@ struct vv__hub {
 	struct vv_greenlet *pool;    /* ended greenlets whose shells may be used again */
 	struct vv_greenlet *discard; /* ended ones whose shells may not */
 	uint32_t pool_n;
-	uint64_t idle_mask; /* signals that every greenlet blocks */
-	_Atomic int masks_dirty;
+	_Atomic uint64_t idle_mask; /* signals that every greenlet blocks; perhaps not all of them */
+	_Atomic int masks_dirty;    /* it might be all of them */
+	_Atomic bool masked;	    /* some greenlet has blocked a signal */
+	uint32_t masks_rest;	    /* turns of the loop before it is worked out again */
 	bool doubt;            /* asleep with nothing to wait for: set false when that has lasted */
 	char idle; /* its address: waits until nobody else has anything to do */
 	bool blocked_reported;
@@ -94,6 +96,15 @@ int vv__hub_dup(int fd);
 void vv__fd_own(int fd, _Atomic int *where);
 void vv__fd_disown(_Atomic int *where);
 void vv__fd_disown_all(void);
+
+/* A greenlet of this mask has come: what it does not block, the hub must not block. Async-signal-safe. */
+static inline void vv__unblocked(uint64_t mask)
+{
+	if (mask)
+		atomic_store_explicit(&vv__hub.masked, true, memory_order_relaxed);
+	if (atomic_load_explicit(&vv__hub.idle_mask, memory_order_relaxed) & ~mask)
+		atomic_fetch_and(&vv__hub.idle_mask, mask);
+}
 
 /* wait.c */
 struct vv__wait *vv__wait_begin(struct vv_greenlet *g, uint8_t kind, int64_t deadline, const char *what);

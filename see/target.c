@@ -189,7 +189,7 @@ static int tid_of(const struct target *t, const struct vv_greenlet *g)
 {
 	struct vv__carrier c;
 
-	if (g->foreign || !g->carrier || !atomic_load(&((struct target *)t)->hub.self.born))
+	if (g->foreign || !g->carrier || !t->hub.self.ctx.sp)
 		return g->tid;
 	return copy(t, g->carrier, &c, sizeof(c)) ? c.tid : 0;
 }

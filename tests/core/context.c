@@ -29,7 +29,7 @@ Test(context, thread_pointer_by_system_call)
 	vv__context_fast_tp = 0;
 	case_tid = 1;
 	cr_assert_eq(pthread_create(&t, NULL, publish, NULL), 0);
-	await(&case_ready);
+	await_end();
 
 	vv__context_switch(&case_main, &case_other);
 

@@ -197,13 +197,12 @@ static inline const char *case_new_stack_is_aligned(void)
 }
 
 static __thread int case_local = 5;
-static _Atomic int case_ready;
 static _Atomic int case_tid;
 
-static void await(_Atomic int *word)
+static void await_end(void)
 {
-	while (!*word)
-		syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+	while (case_tid)
+		syscall(SYS_futex, &case_tid, FUTEX_WAIT, 1, NULL, NULL, 0);
 }
 
 static void *publish(void *arg)
@@ -213,7 +212,7 @@ static void *publish(void *arg)
 	errno = EXDEV;
 	case_other.tp = vv__thread_pointer();
 	syscall(SYS_set_tid_address, &case_tid); /* the TCB stays ours when the kernel thread goes */
-	vv__context_publish(&case_other, &case_ready);
+	vv__context_publish(&case_other);
 	for (;;) {
 		case_steps = case_local++;
 		vv__context_switch(&case_other, &case_main);
@@ -227,10 +226,9 @@ static inline const char *case_published_thread_goes_on_elsewhere(void)
 	pthread_t t;
 
 	case_begin();
-	case_ready = 0;
 	case_tid = 1;
 	CLAIM(pthread_create(&t, NULL, publish, NULL) == 0);
-	await(&case_ready);
+	await_end();
 	errno = ENODEV;
 	for (int i = 0; i < 3; i++) {
 		vv__context_switch(&case_main, &case_other);
@@ -238,8 +236,6 @@ static inline const char *case_published_thread_goes_on_elsewhere(void)
 		CLAIM(case_local == 5);
 		CLAIM(errno == ENODEV);
 	}
-	while (case_tid)
-		syscall(SYS_futex, &case_tid, FUTEX_WAIT, 1, NULL, NULL, 0);
 	return NULL;
 }
 
