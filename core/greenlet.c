@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 /* pthread.h declares these for its clean-up macros; we need the outermost frame to be ours without a handler. */
 extern void __pthread_register_cancel(__pthread_unwind_buf_t *);
@@ -515,6 +516,7 @@ static struct sizes usual_sizes(void)
 		pthread_attr_getguardsize(&attr, &s.guard);
 		pthread_attr_destroy(&attr);
 	}
+	s.usual = s.guard == (size_t)getpagesize(); /* as fresh attributes have it, whatever the defaults are */
 	return usual = s;
 }
 
@@ -530,8 +532,7 @@ static struct sizes sizes_of(const pthread_attr_t *attr)
 	pthread_attr_getguardsize(attr, &s.guard);
 	if (pthread_attr_getstack(attr, &stack, &size) == 0 && stack && (uintptr_t)stack + size > size)
 		s.plain = false;
-	if (s.plain && s.stack == normal.stack && s.guard == normal.guard)
-		return normal;
+	s.usual = normal.usual && s.plain && s.stack == normal.stack && s.guard == normal.guard;
 	return s;
 }
 

@@ -221,11 +221,3 @@ VV_EXPORT int pthread_getattr_np(pthread_t t, pthread_attr_t *attr)
 	vv__place_describe(g, attr);
 	return 0;
 }
-
-VV_EXPORT int pthread_setattr_default_np(const pthread_attr_t *attr)
-{
-	int r = REAL(pthread_setattr_default_np)(attr);
-
-	vv__usual_changed();
-	return r;
-}

@@ -235,6 +235,7 @@ VV_EXPORT int pthread_setattr_default_np(const pthread_attr_t *attr)
 {
 	int r = REAL(pthread_setattr_default_np)(attr);
 
+	vv__usual_changed();
 	if (r == 0)
 		atomic_store(&defaults_changed, true);
 	return r;

@@ -21,7 +21,7 @@ static void *talk(void *msg)
 
 static void *intensive(void *n)
 {
-	sleep_ms(40 * (3 - (int)(long)n));
+	sleep_ms(150 * (3 - (int)(long)n));
 	pthread_mutex_lock(&m);
 	ready[nready++] = (int)(long)n;
 	pthread_mutex_unlock(&m);
