@@ -73,26 +73,45 @@ void vv__unlock(_Atomic int *lock)
 
 /* ---- memory ---- */
 
+/* A program that uses up all the memory it may have finds the hub provided for: libev would abort, a wait could not be
+ * queued. What has been taken from here is never given out again; who unmaps it does no harm. */
+static void *from_reserve(size_t bytes)
+{
+	enum { PAGE = 4096, RESERVE = 64 * PAGE, MOST = 16 * PAGE };
+	static char reserve[RESERVE] __attribute__((aligned(PAGE)));
+	static _Atomic size_t used;
+	size_t at;
+
+	bytes = (bytes + PAGE - 1) & ~(size_t)(PAGE - 1);
+	if (bytes > MOST || atomic_load(&used) >= RESERVE)
+		return NULL;
+	at = atomic_fetch_add(&used, bytes);
+	return at + bytes <= RESERVE ? reserve + at : NULL;
+}
+
 void *vv__pages(size_t bytes)
 {
 	long p = vv__syscall(
 	    SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	return p < 0 && p > -4096 ? NULL : (void *)p;
+	return p < 0 && p > -4096 ? from_reserve(bytes) : (void *)p;
 }
 
-enum { SLAB_BYTES = 256 * 1024 };
+enum { SLAB_BYTES = 256 * 1024, SLAB_LEAST = 16 * 1024 };
 
 static void *slab_fresh(struct vv__slab *s)
 {
+	size_t bytes = SLAB_BYTES;
 	char *p;
 
 	if (s->end - s->fresh < (ptrdiff_t)s->size) {
-		p = vv__pages(SLAB_BYTES);
+		p = vv__pages(bytes);
+		if (!p)
+			p = vv__pages(bytes = SLAB_LEAST);
 		if (!p)
 			return NULL;
 		s->fresh = p;
-		s->end = p + SLAB_BYTES;
+		s->end = p + bytes;
 	}
 	p = s->fresh;
 	s->fresh += s->size;

@@ -195,7 +195,7 @@ static int add(struct vv__fd_node *n)
 	struct fd *f = get(n->fd);
 
 	if (!f)
-		return -EBADF;
+		return n->fd < 0 ? -EBADF : -EPERM; /* no memory to watch it: a carrier waits for it */
 	if (!f->seen || f->dropped)
 		set_watchers(f, n->fd);
 	enqueue(f, n);
