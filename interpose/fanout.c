@@ -72,6 +72,8 @@ static void give_up(const char *why)
 
 void vv__fanout_thread(void)
 {
+	if (fan.started && vv__fanout.check)
+		vv__fancheck_ends(); /* the kernel would refuse to write for that one */
 	if (fan.started && !fan.draining)
 		give_up("the program has made a thread");
 }

@@ -76,6 +76,8 @@ void vv__fancheck_start(void);
 /* Connection `serial` is about to run, or has just begun; no connection runs. */
 void vv__fancheck_runs(uint32_t serial);
 void vv__fancheck_stops(void);
+/* Nothing is watched any more. */
+void vv__fancheck_ends(void);
 void vv__fancheck_flies(uint32_t serial, bool flies);
 
 /* The slice that serves connection `serial`, or null. */
