@@ -190,6 +190,7 @@ static bool wanted(const struct target *t, const struct seen *s, const struct op
 static void print_text(const struct target *t, const struct options *o)
 {
 	char hub[TEXT], states[TEXT];
+	bool found = false;
 
 	hub_text(t, hub);
 	count_states(t, states);
@@ -205,8 +206,12 @@ static void print_text(const struct target *t, const struct options *o)
 	for (int i = 1; i <= t->cycles; i++)
 		print_cycle(t, i);
 	for (size_t i = 0; i < t->n; i++)
-		if (wanted(t, &t->all[i], o))
+		if (wanted(t, &t->all[i], o)) {
 			print_greenlet(t, &t->all[i], o);
+			found = true;
+		}
+	if (!found)
+		puts(o->deadlocks ? "no deadlock" : "no such greenlet");
 }
 
 /* ---- JSON ---- */

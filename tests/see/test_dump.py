@@ -110,6 +110,9 @@ def bad_words_are_refused():
 @case
 def a_program_without_threads_is_shown():
     with running(["sleep", "60"]) as p:
+        dump_until(p.pid, lambda s: len(s["greenlets"]) == 1)
+        assert vervet("dump", "--greenlet=7", p.pid).endswith("\nno such greenlet\n")
+        assert vervet("dump", "--deadlocks", p.pid).endswith("\nno deadlock\n")
         seen = dump_until(p.pid, lambda s: len(s["greenlets"]) == 1 and "nanosleep" in s["greenlets"][0]["text"])
         assert seen["hub"].startswith("no hub"), seen
 
