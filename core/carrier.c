@@ -89,6 +89,28 @@ void vv__give_alt_stack(struct vv__carrier *c, struct vv_greenlet *g)
 	vv__syscall(SYS_sigaltstack, want->ss_size ? want : &disable, NULL);
 }
 
+/*
+ * Go sets its threads' stacks by system calls of its own: where g leaves carrier c, ask the kernel. Asked at the first
+ * carrier and at every rejoin; once such a stack has been seen, wherever a greenlet stops.
+ */
+_Atomic int vv__raw_alt_stacks;
+
+void vv__learn_alt_stack(struct vv_greenlet *g, struct vv__carrier *c)
+{
+	stack_t now;
+
+	if (!c || vv__syscall(SYS_sigaltstack, NULL, &now) < 0)
+		return;
+	if (now.ss_flags & SS_DISABLE)
+		now = (stack_t){.ss_flags = SS_DISABLE};
+	if (now.ss_sp == c->alt_stack.ss_sp && now.ss_size == c->alt_stack.ss_size)
+		return;
+	now.ss_flags &= ~SS_ONSTACK;
+	vv__note_alt_stack(g, &now);
+	c->alt_stack = g->alt_stack;
+	atomic_store(&vv__raw_alt_stacks, 1);
+}
+
 bool vv__on_alt_stack(struct vv_greenlet *g)
 {
 	return (uintptr_t)__builtin_frame_address(0) - (uintptr_t)g->alt_stack.ss_sp < g->alt_stack.ss_size;
@@ -371,6 +393,8 @@ struct vv__carrier *vv__carrier_first(struct vv_greenlet *main)
 		vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &main->mask, sizeof main->mask);
 	first.mask = main->mask;
 	first.alt_stack = main->alt_stack;
+	if (main == vv__self)
+		vv__learn_alt_stack(main, &first);
 	return &first;
 }
 
@@ -396,6 +420,7 @@ void vv__rejoin(struct vv_greenlet *g)
 	if (g->hog && vv__now() - g->stretch_start < SHORT_STRETCH_NS)
 		g->hog = false;
 	c->post = g;
+	vv__learn_alt_stack(g, c);
 	if (vv__unlikely(vv__on_alt_stack(g)))
 		vv__set_kernel_mask(c, ~0ul);
 	g->holds = true; /* when it is resumed */
@@ -419,6 +444,7 @@ static void move(struct vv_greenlet *g)
 	vv__trace(VV__TRACE_STOP, g->id, 0, h->carrier->tid, VV__TRACE_HOP);
 	g->holds = false;
 	h->hop = g;
+	vv__stop_alt_stack(g);
 	h->leave_alt_stack = true;
 	vv__context_switch(&g->ctx, &h->ctx);
 	g->inside = 0; /* on the spare carrier */

@@ -364,6 +364,7 @@ static void end(struct vv_greenlet *g, void *value, bool unwound)
 	}
 	vv__trace(VV__TRACE_STOP, g->id, 0, g->hub->carrier->tid, VV__TRACE_ENDED);
 	g->hub->ended = g;
+	vv__stop_alt_stack(g);
 	g->hub->leave_alt_stack = true;
 	vv__context_switch(&g->ctx, &g->hub->ctx);
 }

@@ -334,8 +334,10 @@ void vv__suspend(struct vv_greenlet *g)
 {
 	struct vv__hub *h = g->hub;
 	struct vv_greenlet *next = h->head;
-	bool on_alt_stack = vv__unlikely(g->alt_stack.ss_size) && vv__on_alt_stack(g);
+	bool on_alt_stack;
 
+	vv__stop_alt_stack(g);
+	on_alt_stack = vv__unlikely(g->alt_stack.ss_size) && vv__on_alt_stack(g);
 	if (on_alt_stack)
 		leave_alt_stack(h);
 	if (on_alt_stack || !next || !h->budget || next->hog || next->fresh || next->slice || g->slice) {

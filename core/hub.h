@@ -147,6 +147,14 @@ void vv__set_kernel_mask(struct vv__carrier *c, uint64_t mask);
 void vv__give_alt_stack(struct vv__carrier *c, struct vv_greenlet *g);
 extern _Atomic int vv__alt_stacks; /* somebody has one */
 bool vv__on_alt_stack(struct vv_greenlet *g);
+extern _Atomic int vv__raw_alt_stacks; /* somebody has set one without libc */
+void vv__learn_alt_stack(struct vv_greenlet *g, struct vv__carrier *c);
+/* Before g's registers are saved. */
+static inline void vv__stop_alt_stack(struct vv_greenlet *g)
+{
+	if (vv__unlikely(atomic_load_explicit(&vv__raw_alt_stacks, memory_order_relaxed)))
+		vv__learn_alt_stack(g, g->carrier);
+}
 
 /* monitor.c */
 int vv__monitor_start(void);
