@@ -93,9 +93,20 @@ void vv__stats_report_exec(void);
 /* Deadline of a relative or absolute time; past or zero means now. */
 int64_t vv__deadline_in(int64_t ns);
 int64_t vv__deadline_at(clockid_t clock, const struct timespec *ts);
+/* Lengths that the kernel refuses, or has nothing to do for. */
+static inline bool vv__odd_length(size_t n)
+{
+	return n - 1 > SSIZE_MAX - 1;
+}
+
 static inline bool vv__timespec_valid(const struct timespec *ts)
 {
 	return ts->tv_nsec >= 0 && ts->tv_nsec < 1000000000;
+}
+
+static inline bool vv__timeout_valid(const struct timespec *ts)
+{
+	return ts->tv_sec >= 0 && vv__timespec_valid(ts);
 }
 
 #endif

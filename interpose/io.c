@@ -210,7 +210,7 @@ VV_EXPORT ssize_t read(int fd, void *buf, size_t n)
 	struct vv_greenlet *g = vv__me();
 	struct iovec iov = {buf, n};
 
-	if (vv__step_aside(g, io) || !n)
+	if (vv__step_aside(g, io) || vv__odd_length(n))
 		return REAL(read)(fd, buf, n);
 	return read_any(fd, &iov, 1, 0);
 }
@@ -256,7 +256,7 @@ VV_EXPORT ssize_t pread(int fd, void *buf, size_t n, off_t at)
 	struct vv_greenlet *g = vv__me();
 	struct iovec iov = {buf, n};
 
-	if (vv__step_aside(g, io) || !n || at < 0)
+	if (vv__step_aside(g, io) || vv__odd_length(n) || at < 0)
 		return REAL(pread)(fd, buf, n, at);
 	return read_at(fd, &iov, 1, at, 0);
 }
@@ -406,7 +406,7 @@ VV_EXPORT ssize_t write(int fd, const void *buf, size_t n)
 	struct vv_greenlet *g = vv__me();
 	struct iovec iov = {(void *)buf, n};
 
-	if (vv__step_aside(g, io) || !n)
+	if (vv__step_aside(g, io) || vv__odd_length(n))
 		return REAL(write)(fd, buf, n);
 	return write_any(fd, &iov, 1, 0);
 }
@@ -437,7 +437,7 @@ VV_EXPORT ssize_t pwrite(int fd, const void *buf, size_t n, off_t at)
 	struct vv_greenlet *g = vv__me();
 	struct iovec iov = {(void *)buf, n};
 
-	if (vv__step_aside(g, io) || at < 0)
+	if (vv__step_aside(g, io) || vv__odd_length(n) || at < 0)
 		return REAL(pwrite)(fd, buf, n, at);
 	return write_at(fd, &iov, 1, at, 0);
 }

@@ -102,9 +102,10 @@ static long wait_for_either(struct ends *e)
 	return 0;
 }
 
+/* A packet socket answers at once. */
 static bool polls(unsigned kind)
 {
-	return kind == VV__FD_PIPE || vv__fd_is_socket(kind);
+	return kind == VV__FD_PIPE || kind == VV__FD_TCP || kind == VV__FD_STREAM;
 }
 
 static long end_both(struct ends *e, long r)
@@ -116,7 +117,8 @@ static long end_both(struct ends *e, long r)
 
 static long splice_now(struct ends *e, loff_t *in_at, loff_t *out_at, size_t n, unsigned flags)
 {
-	if (!vv__poll_now(e->in.fd, POLLIN) || !vv__poll_now(e->out.fd, POLLOUT))
+	if (e->in.kind != VV__FD_PIPE &&
+	    (!vv__poll_now(e->in.fd, POLLIN) || !vv__poll_now(e->out.fd, POLLOUT)))
 		return -EAGAIN;
 	return vv__syscall(
 	    SYS_splice, e->in.fd, in_at, e->out.fd, out_at, n, (long)(flags | SPLICE_F_NONBLOCK));
@@ -126,12 +128,13 @@ static long splice_now(struct ends *e, loff_t *in_at, loff_t *out_at, size_t n, 
 VV_EXPORT ssize_t splice(int in, loff_t *in_at, int out, loff_t *out_at, size_t n, unsigned flags)
 {
 	struct vv_greenlet *g = vv__me();
+	enum { KNOWN = SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE | SPLICE_F_GIFT };
 	struct ends e;
 	long r;
 
 	if (vv__step_aside(g, io) || !n)
 		return REAL(splice)(in, in_at, out, out_at, n, flags);
-	if (flags & SPLICE_F_NONBLOCK || !polls(kind_of(in)) || kind_of(out) != VV__FD_PIPE)
+	if (flags & SPLICE_F_NONBLOCK || flags & ~KNOWN || !polls(kind_of(in)) || kind_of(out) != VV__FD_PIPE)
 		return vv__hopped(REAL(splice)(in, in_at, out, out_at, n, flags));
 	e = ends_of(in, out);
 	while ((r = splice_now(&e, in_at, out_at, n, flags)) == -EAGAIN && (r = wait_for_either(&e)) == 0)

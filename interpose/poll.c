@@ -127,9 +127,9 @@ VV_EXPORT int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout
 {
 	struct call c = {.g = vv__me(), .mask = mask};
 
-	if (vv__fanout_on() && !mask && (!timeout || vv__timespec_valid(timeout)) && vv__fanout_polls(fds, n))
+	if (vv__fanout_on() && !mask && (!timeout || vv__timeout_valid(timeout)) && vv__fanout_polls(fds, n))
 		return vv__errno_return(vv__fanout_poll(fds, n, deadline_ts(timeout)));
-	if (vv__step_aside(c.g, poll) || (timeout && !vv__timespec_valid(timeout)) || bad_mask(mask))
+	if (vv__step_aside(c.g, poll) || (timeout && !vv__timeout_valid(timeout)) || bad_mask(mask))
 		return REAL(ppoll)(fds, n, timeout, mask);
 	vv__cancel_point(c.g);
 	c.deadline = deadline_ts(timeout);
@@ -333,7 +333,7 @@ VV_EXPORT int pselect(
 	struct call c = {.g = vv__me(), .mask = mask};
 
 	if (vv__step_aside(c.g, poll) || nfds < 0 || nfds > 1 << 20 ||
-	    (timeout && !vv__timespec_valid(timeout)) || bad_mask(mask) ||
+	    (timeout && !vv__timeout_valid(timeout)) || bad_mask(mask) ||
 	    bad_sets(nfds, (fd_set *[3]){r, w, e}))
 		return REAL(pselect)(nfds, r, w, e, timeout, mask);
 	vv__cancel_point(c.g);
@@ -406,7 +406,7 @@ VV_EXPORT int epoll_pwait2(
 	struct call c = {.g = vv__me(), .mask = mask};
 
 	if (vv__step_aside(c.g, poll) || bad_mask(mask) ||
-	    (timeout && !vv__given(timeout, sizeof *timeout)) || (timeout && !vv__timespec_valid(timeout)))
+	    (timeout && !vv__given(timeout, sizeof *timeout)) || (timeout && !vv__timeout_valid(timeout)))
 		return REAL(epoll_pwait2)(ep, events, max, timeout, mask);
 	vv__cancel_point(c.g);
 	c.deadline = deadline_ts(timeout);

@@ -152,7 +152,7 @@ static int accept_any(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 
 	if (vv__fanout_on() && vv__fanout_accept(fd, addr, len, flags, &r)) {
 		/* a branch, or an error */
-	} else if (vv__step_aside(g, socket)) {
+	} else if (vv__step_aside(g, socket) || flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) {
 		r = REAL(accept4)(fd, addr, len, flags);
 	} else {
 		struct vv__fdcall c = vv__fdcall(fd, POLLIN, "accept");
@@ -551,7 +551,7 @@ VV_EXPORT int recvmmsg(int fd, struct mmsghdr *v, unsigned n, int flags, struct 
 	int r;
 
 	if (vv__step_aside(g, socket) || flags & NEVER_WAITS ||
-	    (timeout && (!vv__given(timeout, sizeof *timeout) || !vv__timespec_valid(timeout)))) {
+	    (timeout && (!vv__given(timeout, sizeof *timeout) || !vv__timeout_valid(timeout)))) {
 		r = REAL(recvmmsg)(fd, v, n, flags, timeout);
 	} else if (flags & MSG_WAITALL || vv__fdinfo_facts(vv__fdinfo(fd)) & VV__FD_LOWAT) {
 		r = vv__hopped(REAL(recvmmsg)(fd, v, n, flags, timeout));
@@ -591,7 +591,7 @@ VV_EXPORT int sendmmsg(int fd, struct mmsghdr *v, unsigned n, int flags)
 	struct vv__fdcall c;
 	int r;
 
-	if (vv__step_aside(g, socket) || flags & MSG_DONTWAIT) {
+	if (vv__step_aside(g, socket) || flags & MSG_DONTWAIT || !n) {
 		r = REAL(sendmmsg)(fd, v, n, flags);
 	} else if (flags & MSG_FASTOPEN) {
 		r = vv__hopped(REAL(sendmmsg)(fd, v, n, flags));
