@@ -142,9 +142,7 @@ static void fetch(const void *from, size_t bytes)
  */
 void vv__fd_fetch_ahead(const struct epoll_event *events, int n)
 {
-	enum {
-		FRAMES = 512
-	}; /* from the saved registers of a read to the caller's buffer, where that is on the stack */
+	enum { FRAMES = 512 }; /* bytes: a read's saved registers up to its caller's buffer, if that is on the stack */
 	ptrdiff_t self = (char *)&vv__self - (char *)vv__thread_pointer();
 	struct fd *f;
 

@@ -523,8 +523,8 @@ static void look_at_events(struct vv__hub *h)
 	if (h->heap.n)
 		fire_deadlines(h);
 	drain_inbox(h);
-	set_idle_mask(
-	    h); /* also if others are ready: those that run may all block what one that waits does not */
+	/* also if others are ready: those that run may all block what one that waits does not */
+	set_idle_mask(h);
 	if (!h->head && vv__unlikely(vv__waiters(&h->idle, 0))) {
 		vv__poller_run(false);
 		if (!h->head)

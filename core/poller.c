@@ -32,8 +32,8 @@ static struct {
 static struct ev_loop *loop;
 static ev_io wake_watcher, clock_watcher;
 static bool creating;
-static int
-    known_fd; /* what libev takes the epoll descriptor's number to be: vv__hub.poll_fd, unless that has moved */
+/* what libev takes the epoll descriptor's number to be: vv__hub.poll_fd, unless that has moved */
+static int known_fd;
 
 /* ---- libev's memory ---- */
 
@@ -106,8 +106,8 @@ static int moving_epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
 
 enum {
 	DOUBT_NS = 1000000000,
-	BATCH =
-	    32, /* events at once: what the kernel touched for the first is still in its cache when it is read */
+	/* events at once: what the kernel touched for the first is still in its cache when it is read */
+	BATCH = 32,
 };
 
 static int64_t sleep_time(struct vv__hub *h)
