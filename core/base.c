@@ -89,12 +89,19 @@ static void *from_reserve(size_t bytes)
 	return at + bytes <= RESERVE ? reserve + at : NULL;
 }
 
-void *vv__pages(size_t bytes)
+void *vv__pages_to_spare(size_t bytes)
 {
 	long p = vv__syscall(
 	    SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	return p < 0 && p > -4096 ? from_reserve(bytes) : (void *)p;
+	return p < 0 && p > -4096 ? NULL : (void *)p;
+}
+
+void *vv__pages(size_t bytes)
+{
+	void *p = vv__pages_to_spare(bytes);
+
+	return p ? p : from_reserve(bytes);
 }
 
 enum { SLAB_BYTES = 256 * 1024, SLAB_LEAST = 16 * 1024 };

@@ -552,6 +552,7 @@ struct vv__slab {
 void *vv__slab_get(struct vv__slab *slab); /* zeroed; null if out of memory */
 void vv__slab_put(struct vv__slab *slab, void *p);
 void *vv__pages(size_t bytes); /* zeroed pages; null if out of memory */
+void *vv__pages_to_spare(size_t bytes); /* the same, but leaves the reserve to what cannot do without */
 
 /* A short lock: spins, then lets the kernel run somebody else. Only with `inside` set. */
 void vv__lock(_Atomic int *lock);

@@ -213,7 +213,7 @@ static int reserve_nodes(struct vv__wait *w, uint32_t n)
 	if (n <= 1) {
 		w->nodes = &w->node1;
 	} else if (n > w->cap || w->nodes == &w->node1) {
-		fresh = n > w->cap ? vv__pages(n * sizeof *fresh) : w->many;
+		fresh = n > w->cap ? vv__pages_to_spare(n * sizeof *fresh) : w->many;
 		if (!fresh)
 			return -ENOMEM;
 		if (n > w->cap) {

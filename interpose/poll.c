@@ -81,6 +81,20 @@ static long poll_now(struct pollfd *fds, nfds_t n)
 	return vv__syscall(SYS_ppoll, fds, (long)n, &zero, NULL, 8l);
 }
 
+/* Without memory for the wait's records, look again and again. */
+static int wait_for_any(struct call *c, const struct pollfd *fds, nfds_t n, const char *what)
+{
+	enum { NAP_NS = 2000000 };
+	int r = vv__wait_fds(fds, n, c->deadline, flags_of(c), what);
+	int64_t nap;
+
+	if (r != -ENOMEM)
+		return r;
+	c->vain = 0;
+	nap = vv__deadline_in(NAP_NS);
+	return vv__sleep_until(nap < c->deadline ? nap : c->deadline, flags_of(c));
+}
+
 /* The rest of the wait in the kernel, on a spare carrier. */
 static long poll_hopping(struct call *c, struct pollfd *fds, nfds_t n)
 {
@@ -100,7 +114,7 @@ static long poll_until(struct call *c, struct pollfd *fds, nfds_t n)
 		mask_on(c);
 		if (c->vain++ > VAIN)
 			return poll_hopping(c, fds, n);
-		r = vv__wait_fds(fds, n, c->deadline, flags_of(c), "poll");
+		r = wait_for_any(c, fds, n, "poll");
 		if (r == -ETIMEDOUT)
 			return 0;
 		if (r < 0)
@@ -237,7 +251,7 @@ static long select_until(struct call *c, struct sets *s)
 			left = time_left(c->deadline);
 			return vv__hopped(select_in_kernel(s, c->deadline == VV__FOREVER ? NULL : &left));
 		}
-		r = vv__wait_fds(s->fds, s->n, c->deadline, flags_of(c), "select");
+		r = wait_for_any(c, s->fds, s->n, "select");
 		if (r == -ETIMEDOUT)
 			return 0;
 		if (r < 0)
