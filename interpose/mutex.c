@@ -307,14 +307,29 @@ bool vv__mutex_kept(struct vv_greenlet *g, pthread_mutex_t *m)
 	return vv__mutex_needs_kernel_id(kind) && vv__owned_as(g, holder(m, kind));
 }
 
+/* Main locked it while it was alone, under the id of its first kernel thread, and runs on another now: the kernel, which has
+ * waiters to serve, listens to the first one only. */
+static void pass_on(struct vv_greenlet *g, pthread_mutex_t *m)
+{
+	int *word = &m->__data.__lock;
+
+	if (m->__data.__owner == 0 && (__atomic_load_n(word, __ATOMIC_SEQ_CST) & FUTEX_TID_MASK) == g->tid &&
+	    vv__syscall(SYS_gettid) != g->tid)
+		vv__call_on(g->tid, SYS_futex, (long)word, FUTEX_UNLOCK_PI, 0);
+}
+
 /* keep: around a wait on a condition, at whose end the mutex is locked again. */
 static int unlock_owned(struct vv_greenlet *g, pthread_mutex_t *m, bool keep)
 {
 	struct vv__ownership o;
 	int r;
 
-	if (!vv__mutex_kept(g, m))
-		return REAL(pthread_mutex_unlock)(m);
+	if (!vv__mutex_kept(g, m)) {
+		r = REAL(pthread_mutex_unlock)(m);
+		if (r == 0 && vv__mutex_kind(m) & VV__INHERIT && g == vv__main_greenlet())
+			pass_on(g, m);
+		return r;
+	}
 	vv__own(g, &o);
 	r = REAL(pthread_mutex_unlock)(m);
 	vv__disown(g, &o, false);

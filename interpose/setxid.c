@@ -99,12 +99,8 @@ static bool await(int pid, struct member *m)
 	return atomic_load(&m->done) == DID;
 }
 
-/* False if a thread was refused what the caller got: it had given itself other ids by system call. */
-static bool broadcast(long number, long a, long b, long c)
+static void command(long number, long a, long b, long c)
 {
-	int pid = vv__syscall(SYS_getpid), self = vv__syscall(SYS_gettid), looked = 0;
-	bool all = true;
-
 	vv__raw_handler(SIGSETXID, on_setxid, SA_SIGINFO | SA_RESTART);
 	if (!cmd.members)
 		cmd.members = vv__pages(MOST * sizeof *cmd.members);
@@ -115,10 +111,34 @@ static bool broadcast(long number, long a, long b, long c)
 	cmd.args[1] = b;
 	cmd.args[2] = c;
 	atomic_store(&cmd.n, 0);
+}
+
+/* False if a thread was refused what the caller got: it had given itself other ids by system call. */
+static bool broadcast(long number, long a, long b, long c)
+{
+	int pid = vv__syscall(SYS_getpid), self = vv__syscall(SYS_gettid), looked = 0;
+	bool all = true;
+
+	command(number, a, b, c);
 	while (signal_new(pid, self))
 		for (; looked < atomic_load(&cmd.n); looked++)
 			all &= await(pid, &cmd.members[looked]);
 	return all;
+}
+
+void vv__call_on(int tid, long number, long a, long b, long c)
+{
+	struct vv_greenlet *g = vv__me();
+	int pid = vv__syscall(SYS_getpid);
+	uint8_t inside = g->inside;
+
+	g->inside = 1;
+	vv__lock(&cmd.lock);
+	command(number, a, b, c);
+	signal_thread(pid, tid);
+	await(pid, &cmd.members[0]);
+	vv__unlock(&cmd.lock);
+	g->inside = inside;
 }
 
 /* ---- the calls ---- */

@@ -69,4 +69,9 @@ void vv__own_less(struct vv_greenlet *g);
 /* True if g keeps its kernel thread because of locks that bear that thread's id, and id is it. */
 bool vv__owned_as(struct vv_greenlet *g, int id);
 
+/* ---- setxid.c --------------------------------------------------------------------------------------- */
+
+/* Have kernel thread tid of this process make a system call that does not block. */
+void vv__call_on(int tid, long number, long a, long b, long c);
+
 #endif
