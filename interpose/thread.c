@@ -266,6 +266,8 @@ VV_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void
 		r = create_by_default(thread, fn, arg);
 	else
 		r = create(thread, attr, fn, arg);
+	if (r == 0)
+		vv__pin_tracer(g);
 	/* no libev: said once at the start, threads stay kernel threads */
 	return r == ENOENT ? fall_back(thread, attr, fn, arg) : r;
 }

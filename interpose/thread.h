@@ -26,4 +26,7 @@ void vv__run_key_destructors(struct vv_greenlet *g);
 /* mutex.c: what the kernel does with the robust list of a dead thread. */
 void vv__release_robust_mutexes(struct vv_greenlet *g);
 
+/* tracer.c: in a debugger, g gets a kernel thread of its own. */
+void vv__pin_tracer(struct vv_greenlet *g);
+
 #endif

@@ -1,0 +1,45 @@
+/*
+ * Debuggers. To the kernel a tracer is one kernel thread: the one that made the child, and only it may ask for anything
+ * with ptrace(). Greenlets change their kernel thread, so in a program that imports ptrace the greenlet that makes threads
+ * gets a kernel thread of its own.
+ */
+#include "interpose.h"
+#include "thread.h"
+
+#include <link.h>
+
+static const void *address(const struct link_map *map, ElfW(Addr) value)
+{
+	return (const void *)(value < map->l_addr ? value + map->l_addr : value);
+}
+
+/* The undefined symbols come before the first that the hash table knows. */
+static bool imports(const struct link_map *map, const char *name)
+{
+	const ElfW(Sym) *symbols = NULL;
+	const uint32_t *hash = NULL;
+	const char *names = NULL;
+
+	for (const ElfW(Dyn) *d = map->l_ld; d && d->d_tag != DT_NULL; d++) {
+		if (d->d_tag == DT_SYMTAB)
+			symbols = address(map, d->d_un.d_ptr);
+		else if (d->d_tag == DT_STRTAB)
+			names = address(map, d->d_un.d_ptr);
+		else if (d->d_tag == DT_GNU_HASH)
+			hash = address(map, d->d_un.d_ptr);
+	}
+	for (uint32_t i = 1; symbols && names && hash && i < hash[1]; i++)
+		if (!strcmp(names + symbols[i].st_name, name))
+			return true;
+	return false;
+}
+
+void vv__pin_tracer(struct vv_greenlet *g)
+{
+	static _Atomic int traces; /* 0: not known, 1: no, 2: yes */
+
+	if (!atomic_load(&traces))
+		atomic_store(&traces, imports(_r_debug.r_map, "ptrace") ? 2 : 1);
+	if (atomic_load(&traces) == 2 && !g->pinned && !g->foreign)
+		vv__pin();
+}
