@@ -42,6 +42,7 @@ void vv__fork_child(void)
 		vv__poller_close(&vv__hub);
 	memset(&vv__hub, 0, sizeof vv__hub);
 	atomic_store(&vv__live, 1);
+	atomic_store(&vv__lively, 1);
 	vv__parking_forget();
 	vv__fd_forget_all();
 	vv__carriers_forget();

@@ -35,6 +35,7 @@ static size_t cancel_offset;  /* of the cancellation state in the TCB */
 static ptrdiff_t self_offset; /* of vv__self from pthread_t */
 
 struct vv__all vv__all;
+_Atomic int vv__lively = 1;
 
 /* ---- the list of all ---- */
 
@@ -351,7 +352,7 @@ static void end(struct vv_greenlet *g, void *value, bool unwound)
 	atomic_fetch_or(g->cancel, VV__CANCEL_EXITING);
 	vv__abandon_waits(g);
 	vv__hooks.greenlet_ends(g);
-	if (atomic_load(&vv__live) == 1)
+	if (atomic_fetch_sub(&vv__lively, 1) == 1)
 		exit(0); /* the last thread, as glibc would */
 	if (g->hopped) {
 		g->inside = 1;
@@ -586,6 +587,7 @@ static void announce(struct vv_greenlet *me, struct vv_greenlet *g)
 {
 	int live = atomic_fetch_add(&vv__live, 1) + 1;
 
+	atomic_fetch_add(&vv__lively, 1);
 	if (live == 2)
 		g->made = vv__hub.now = vv__now(); /* nobody has looked at the clock while it was alone */
 	if ((uint64_t)live > atomic_load_explicit(&vv__stats.peak, memory_order_relaxed))
@@ -801,6 +803,7 @@ struct vv_greenlet *vv__twin(struct vv_greenlet *me)
 	g->value = me->value;
 	g->alt_stack = me->alt_stack;
 	live = atomic_fetch_add(&vv__live, 1) + 1;
+	atomic_fetch_add(&vv__lively, 1);
 	if ((uint64_t)live > atomic_load_explicit(&vv__stats.peak, memory_order_relaxed))
 		atomic_store_explicit(&vv__stats.peak, live, memory_order_relaxed);
 	vv__count(created);
@@ -812,6 +815,7 @@ void vv__twin_gone(struct vv_greenlet *g)
 {
 	vv__count(ended);
 	atomic_fetch_sub(&vv__live, 1);
+	atomic_fetch_sub(&vv__lively, 1);
 	list_remove(g);
 	atomic_store(&g->state, VV__FREE);
 	g->slice = NULL;

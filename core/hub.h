@@ -71,6 +71,9 @@ struct vv__hub {
 
 extern struct vv__hub vv__hub;
 
+/* greenlet.c: as vv__live, without those that are about to end: of two that end at once one is the last. */
+extern _Atomic int vv__lively;
+
 /* base.c */
 void vv__locks_forked(void);
 
