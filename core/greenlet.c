@@ -482,6 +482,7 @@ void vv__release(struct vv_greenlet *g)
 	}
 	if (me->native) {
 		list_remove(g);
+		g->next = NULL; /* who was behind it in the run queue when it ran last */
 		discard_shells(g);
 		return;
 	}
