@@ -20,13 +20,13 @@ static void compute(int ms)
 	while ((t.tv_sec - from.tv_sec) * 1000 + (t.tv_nsec - from.tv_nsec) / 1000000 < ms);
 }
 
-static void *busy(void *unused)
+static void *busy(void *arg)
 {
 	while (!over) {
 		compute(3);
 		usleep(500);
 	}
-	return NULL;
+	return arg;
 }
 
 static void child(void)
