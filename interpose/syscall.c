@@ -124,6 +124,7 @@ static long epoll_pwait_sized(const long *a)
 	return r < 0 ? r : result(epoll_pwait(N(0), P(1), N(2), N(3), mask));
 }
 
+#ifdef SYS_select
 static long select_by_timeval(const long *a)
 {
 	struct timeval *limit = P(4);
@@ -131,6 +132,7 @@ static long select_by_timeval(const long *a)
 	return limit && !vv__given(limit, sizeof *limit) ? -EFAULT
 							 : result(select(N(0), P(1), P(2), P(3), limit));
 }
+#endif
 
 static long epoll_pwait2_sized(const long *a)
 {
