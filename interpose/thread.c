@@ -165,21 +165,25 @@ void vv__greenlet_ends(struct vv_greenlet *g)
 
 static int (*program_main)(int, char **, char **);
 
+/* Programs of Free Pascal come back with registers and a stack pointer of their own: main_frame ends here. */
+static void __attribute__((noreturn, noinline)) main_returned(int status)
+{
+	vv__fanout_drain();
+	REAL(exit)(status);
+	__builtin_unreachable();
+}
+
 /* main runs inside a frame of ours, so that pthread_exit from it ends its greenlet and not a carrier. */
 static int main_frame(int argc, char **argv, char **envp)
 {
 	__pthread_unwind_buf_t buf;
-	int status;
 
 	memset(&buf, 0, sizeof buf);
 	if (vv__setjmp(buf.__cancel_jmp_buf, 0))
 		vv__end_main();
 	__pthread_register_cancel(&buf);
 	vv__fanout_base(__builtin_frame_address(0));
-	status = program_main(argc, argv, envp);
-	vv__fanout_drain();
-	__pthread_unregister_cancel(&buf);
-	return status;
+	main_returned(program_main(argc, argv, envp));
 }
 
 VV_EXPORT int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void),
