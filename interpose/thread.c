@@ -262,7 +262,7 @@ VV_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void
 	struct vv_greenlet *g = vv__me();
 	int r;
 
-	if (!vv__family_on(thread) || g->is_hub || modules_n < 0)
+	if (!vv__family_on(thread) || g->is_hub || modules_n < 0 || vv__is_go(fn))
 		return fall_back(thread, attr, fn, arg);
 	if (vv__fanout_on())
 		vv__fanout_thread();

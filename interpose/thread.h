@@ -26,6 +26,9 @@ void vv__run_key_destructors(struct vv_greenlet *g);
 /* mutex.c: what the kernel does with the robust list of a dead thread. */
 void vv__release_robust_mutexes(struct vv_greenlet *g);
 
+/* goruntime.c: is this the start function of a thread of Go's? */
+bool vv__is_go(void *(*fn)(void *));
+
 /* tracer.c: in a debugger, g gets a kernel thread of its own. */
 void vv__pin_tracer(struct vv_greenlet *g);
 
