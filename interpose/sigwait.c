@@ -65,6 +65,8 @@ static int wait_natively(struct vv_greenlet *g, uint64_t set, siginfo_t *info, i
 		if (vv__cancel_pending(g))
 			return -ECANCELED;
 		r = attempt(set | vv__bit(VV__SIGCANCEL), info, deadline);
+		if (r == VV__SIGCANCEL && info->si_code == SI_TIMER)
+			vv__timer_expired(info); /* perhaps another's: no handler has seen it */
 		if (r != VV__SIGCANCEL && !(r == -EINTR && !g->handled))
 			return r;
 	}
