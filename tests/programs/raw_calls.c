@@ -138,7 +138,6 @@ static void signals(void)
 	let_block();
 	tell(syscall(SYS_tgkill, getpid(), tid, SIGUSR1));
 	join(t);
-	tell(syscall(SYS_tgkill, getpid(), tid, 0L));
 	tell(syscall(SYS_rt_sigprocmask, SIG_BLOCK, &usr2, &old, 8L));
 	tell(old);
 	tell(syscall(SYS_rt_sigprocmask, SIG_BLOCK, &usr1, &old, 8L));
