@@ -14,8 +14,13 @@ LDFLAGS_LIB := -shared -Wl,-z,defs -Wl,-z,now -Wl,-soname,libvervet.so
 
 CORE := $(wildcard core/*.c core/api/*.c) core/context_$(ARCH).S
 LIB := $(CORE) $(wildcard interpose/*.c) interpose/syscall_$(ARCH).S $(wildcard shim/lib*.c) shim/settings.c
-TOOL := $(filter-out $(wildcard shim/lib*.c),$(wildcard shim/*.c)) $(wildcard see/*.c)
-TOOL_LIBS := -ldw -lelf
+COMMAND := $(filter-out $(wildcard shim/lib*.c),$(wildcard shim/*.c))
+SEE := $(wildcard see/*.c) shim/run.c shim/elf.c shim/complain.c
+TOOL := $(sort $(COMMAND) $(SEE))
+# glibc's start asks the processor what it can: half a millisecond in a virtual machine. So the command, which is in the
+# way of every start, is linked with musl where that is installed.
+MUSL := $(if $(filter $(ARCH),$(shell uname -m)),$(shell command -v musl-gcc))
+COMMAND_CC := $(if $(MUSL),$(MUSL) -static,$(CC))
 # The HTTP server, if its two libraries are here.
 HTTP_SRC := $(if $(and $(wildcard /usr/include/http_parser.h),$(wildcard /usr/include/wslay/wslay.h)),$(wildcard http/*.c))
 HTTP_OBJ := $(addprefix $(B)/,$(HTTP_SRC:.c=.o))
@@ -24,10 +29,12 @@ TLS_SO := $(if $(wildcard /usr/include/openssl/ssl.h),$(B)/libvervet-tls.so)
 LIB_OBJ := $(addprefix $(B)/,$(addsuffix .o,$(basename $(LIB))))
 CHECK_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard check/*.c))
 TOOL_OBJ := $(addprefix $(B)/,$(TOOL:.c=.o))
+SEE_OBJ := $(addprefix $(B)/,$(SEE:.c=.o))
+COMMAND_OBJ := $(addprefix $(B)/command/,$(COMMAND:.c=.o))
 
 .DELETE_ON_ERROR:
 .PHONY: all test demo bench install format clean deps
-all: $(B)/libvervet.so $(B)/libvervet-check.so $(B)/vervet $(B)/libvervet.so-gdb.py $(B)/vervet-bench $(HTTP_SO) $(TLS_SO)
+all: $(B)/libvervet.so $(B)/libvervet-check.so $(B)/vervet $(B)/vervet-see $(B)/libvervet.so-gdb.py $(B)/vervet-bench $(HTTP_SO) $(TLS_SO)
 
 $(B)/libvervet.so: $(LIB_OBJ) $(B)/exports.map
 	$(CC) $(LDFLAGS_LIB) -Wl,--version-script=$(B)/exports.map -o $@ $(LIB_OBJ) -ldl
@@ -47,8 +54,12 @@ $(B)/libvervet.so-gdb.py: scripts/vervet-gdb.py
 $(B)/libvervet-tls.so: $(B)/tls/tls.o $(B)/libvervet.so
 	$(CC) -shared -Wl,-z,defs -Wl,-soname,libvervet-tls.so -o $@ $< -L$(B) -lvervet -lssl -lcrypto
 
-$(B)/vervet: $(TOOL_OBJ)
-	$(CC) -o $@ $(TOOL_OBJ) $(TOOL_LIBS)
+$(B)/vervet: $(COMMAND_OBJ)
+	$(COMMAND_CC) -o $@ $^
+
+# What looks into programs and processes, with elfutils.
+$(B)/vervet-see: $(SEE_OBJ)
+	$(CC) -o $@ $^ -ldw -lelf
 
 # The export map must be anonymous: a named version node would keep the loader from interposing.
 $(B)/exports.map: interpose/symbols.def Makefile
@@ -60,7 +71,7 @@ $(LIB_OBJ): CFLAGS += $(LIBFLAGS)
 $(B)/interpose/once.o: CFLAGS += -fexceptions
 $(HTTP_OBJ) $(B)/tls/tls.o: CFLAGS += -fPIC -Icore
 $(CHECK_OBJ): CFLAGS += -fPIC -fno-builtin-malloc -fno-builtin-calloc
-$(TOOL_OBJ): CFLAGS += -DVERVET_VERSION='"$(VERSION)"'
+$(TOOL_OBJ) $(COMMAND_OBJ): CFLAGS += -DVERVET_VERSION='"$(VERSION)"'
 
 # Names of the system calls.
 $(B)/see/syscalls.h:
@@ -69,6 +80,10 @@ $(B)/see/syscalls.h:
 	  sed -n 's/^#define __NR_\([a-z0-9_]*\) .*/[__NR_\1] = "\1",/p' > $@
 $(patsubst %.c,$(B)/%.o,$(wildcard see/*.c)): CFLAGS += -I$(B)/see
 $(B)/see/text.o: $(B)/see/syscalls.h
+
+$(B)/command/%.o: %.c
+	@mkdir -p $(@D)
+	$(COMMAND_CC) $(CFLAGS) -c -o $@ $<
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
@@ -130,7 +145,7 @@ bench:
 TO := $(DESTDIR)$(PREFIX)
 install: all
 	install -D -t $(TO)/bin $(B)/vervet
-	install -D -t $(TO)/libexec $(B)/vervet-bench
+	install -D -t $(TO)/libexec $(B)/vervet-see $(B)/vervet-bench
 	install -D -t $(TO)/lib $(B)/libvervet.so $(B)/libvervet-check.so
 	install -D -m 644 -t $(TO)/lib $(B)/libvervet.so-gdb.py
 	install -D -m 644 -t $(TO)/include core/vervet.h

@@ -18,17 +18,28 @@ enum { KERNEL_LINE = 256 /* of a script, as far as the kernel looks */, KERNEL_D
 
 static const char library_name[] = "libvervet.so", check_name[] = "libvervet-check.so";
 
+int find_self(char path[PATH_MAX], size_t *directory)
+{
+	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
+
+	if (n < 0)
+		return complain(VV__EXIT_FAILED, "/proc/self/exe: %m, vervet needs /proc");
+	path[n] = 0;
+	*directory = (size_t)(strrchr(path, '/') + 1 - path);
+	return 0;
+}
+
 /* Beside the command, as make leaves it, or in ../lib, as make install does. */
 static int find_library(char path[PATH_MAX])
 {
 	static const char *const places[] = {"", "../lib/"};
 	char self[PATH_MAX], file[PATH_MAX + 32];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	size_t directory;
+	int status = find_self(self, &directory);
 
-	if (n < 0)
-		return complain(VV__EXIT_FAILED, "/proc/self/exe: %m, vervet needs /proc");
-	self[n] = 0;
-	strrchr(self, '/')[1] = 0;
+	if (status)
+		return status;
+	self[directory] = 0;
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		snprintf(file, sizeof(file), "%s%s%s", self, places[i], library_name);
 		if (!realpath(file, path))

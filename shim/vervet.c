@@ -6,35 +6,13 @@
 #include "vervet.h"
 #include "settings.h"
 
-#include "../see/see.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-char *complaint;
-
-int complain(int status, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	if (complaint) {
-		vsnprintf(complaint, VV__COMPLAINT, format, ap);
-		va_end(ap);
-		return status;
-	}
-	fputs("vervet: ", stderr);
-	vfprintf(stderr, format, ap);
-	fputc('\n', stderr);
-	va_end(ap);
-	return status;
-}
 
 /* What a command that prints is worth: nothing if the print went nowhere. */
 static int printed(void)
@@ -90,26 +68,38 @@ static int help_command(int argc, char **argv)
 	return print_help();
 }
 
-/* A script, beside the command as make leaves it or in ../libexec as make install does. */
-static int bench_command(int argc, char **argv)
+/* Run another program of ours: beside the command, as make leaves it, or in ../libexec, as make install does. */
+static int execute(const char *name, char **argv)
 {
 	static const char *const places[] = {"", "../libexec/"};
-	char self[PATH_MAX], script[PATH_MAX + 32];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char path[PATH_MAX + 32];
+	size_t directory;
+	int status = find_self(path, &directory);
 
-	if (n < 0)
-		return complain(VV__EXIT_FAILED, "/proc/self/exe: %m, vervet needs /proc");
-	self[n] = 0;
-	setenv("VERVET_COMMAND", self, 1);
-	strrchr(self, '/')[1] = 0;
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		snprintf(script, sizeof(script), "%s%svervet-bench", self, places[i]);
-		argv[0] = script;
-		execv(script, argv);
-		if (errno != ENOENT)
+	for (size_t i = 0; !status && i < sizeof(places) / sizeof(places[0]); i++) {
+		snprintf(path + directory, sizeof(path) - directory, "%s%s", places[i], name);
+		execv(path, argv);
+		if (errno != ENOENT || !access(path, F_OK))
 			break;
 	}
-	return complain(VV__EXIT_FAILED, "%s: %m, is python3 installed?", script);
+	return status ? status : complain(VV__EXIT_FAILED, "%s: %m", path);
+}
+
+/* A script. */
+static int bench_command(int argc, char **argv)
+{
+	char self[PATH_MAX];
+	size_t directory;
+	int status = find_self(self, &directory);
+
+	setenv("VERVET_COMMAND", self, 1);
+	return status ? status : execute("vervet-bench", argv + 1);
+}
+
+/* What looks into programs needs elfutils (see/). It is apart, so that who starts a program does not wait for that. */
+static int see_command(int argc, char **argv)
+{
+	return execute("vervet-see", argv);
 }
 
 static const struct {
@@ -118,11 +108,11 @@ static const struct {
 } commands[] = {
     {"bench", bench_command},
     {"help", help_command},
-    {"dump", dump_command},
-    {"doctor", doctor_command},
-    {"top", top_command},
-    {"metrics", metrics_command},
-    {"timeline", timeline_command},
+    {"dump", see_command},
+    {"doctor", see_command},
+    {"top", see_command},
+    {"metrics", see_command},
+    {"timeline", see_command},
 };
 
 /* The library wants an absolute name, since it may be started anywhere; and cannot say as well as we what is wrong. */
@@ -248,7 +238,7 @@ int main(int argc, char **argv)
 
 	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (!strcmp(argv[1], commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
+			return commands[i].run(argc, argv);
 	status = read_options(argc, argv);
 	if (status >= 0)
 		return status;

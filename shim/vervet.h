@@ -5,6 +5,7 @@
 #define VV_VERVET_H
 
 #include <limits.h>
+#include <stddef.h>
 
 /* Exit statuses, as env(1) and timeout(1) have them. */
 enum {
@@ -19,6 +20,9 @@ int complain(int status, const char *format, ...) __attribute__((format(printf, 
 /* If set, complaints go to these VV__COMPLAINT bytes and not to standard error. */
 extern char *complaint;
 enum { VV__COMPLAINT = 512 };
+
+/* The name of the file that runs, the first *directory bytes of it being its directory's, or a status. */
+int find_self(char path[PATH_MAX], size_t *directory);
 
 /* Look name up as execvp(3) does. Returns 0 with the path in *path, or a status, after complaining. */
 int find_program(const char *name, char path[PATH_MAX]);
