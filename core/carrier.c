@@ -229,6 +229,7 @@ static void idle(struct vv__carrier *c)
 
 	while ((job = await_job(c))) {
 		if (job == VV__JOB_HUB) {
+			vv__clock_switch(c, NULL);
 			vv__context_switch(&c->idle, &vv__hub.ctx);
 		} else {
 			g = job;
@@ -237,6 +238,8 @@ static void idle(struct vv__carrier *c)
 			vv__set_kernel_mask(c, g->mask);
 			c->owner = g;
 			c->owner_id = g->id;
+			if (vv__clocks || !g->hopped || g->pinned)
+				vv__clock_switch(c, g);
 			vv__context_switch(&c->idle, &g->ctx);
 		}
 		become_spare(c);
@@ -392,6 +395,9 @@ struct vv__carrier *vv__carrier_first(struct vv_greenlet *main)
 	if (main == vv__self)
 		vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &main->mask, sizeof main->mask);
 	first.mask = main->mask;
+	main->cpu_ns = first.charged = vv__kernel_cpu_time(main->tid);
+	if (main != vv__self)
+		first.clock_of = main;
 	first.alt_stack = main->alt_stack;
 	if (main == vv__self)
 		vv__learn_alt_stack(main, &first);
@@ -419,6 +425,8 @@ void vv__rejoin(struct vv_greenlet *g)
 	vv__trace(VV__TRACE_STOP, g->id, 0, c->tid, VV__TRACE_READY);
 	if (g->hog && vv__now() - g->stretch_start < SHORT_STRETCH_NS)
 		g->hog = false;
+	if (vv__clocks || c->clock_of == g)
+		vv__clock_switch(c, NULL);
 	c->post = g;
 	vv__learn_alt_stack(g, c);
 	if (vv__unlikely(vv__on_alt_stack(g)))
@@ -442,6 +450,8 @@ static void move(struct vv_greenlet *g)
 	g->away = true;
 	atomic_fetch_add(&h->away, 1);
 	vv__trace(VV__TRACE_STOP, g->id, 0, h->carrier->tid, VV__TRACE_HOP);
+	if (vv__unlikely(vv__clocks))
+		vv__clock_switch(h->carrier, NULL);
 	g->holds = false;
 	h->hop = g;
 	vv__stop_alt_stack(g);
@@ -497,6 +507,8 @@ void vv__pin(void)
 		move(g); /* also if it is alone: others may come */
 	g->pinned = true;
 	g->hop_frame = UINTPTR_MAX; /* no jump ends it */
+	if (g->hopped && g->carrier->clock_of != g)
+		vv__clock_switch(g->carrier, g);
 	vv__carrier_spoil();
 }
 

@@ -146,7 +146,9 @@ struct vv_greenlet {
 	uintptr_t hop_frame;	  /* stack pointer where it became native */
 	int64_t stretch_start;	  /* when it was handed over or resumed on a carrier of its own */
 	int64_t made;		  /* when it was made */
-	int64_t busy_ns;	  /* time for which the monitor saw it run: a sample */
+	_Atomic int64_t cpu_ns;	  /* CPU time charged to it: core/cpuclock.c */
+	int64_t user_ns;	  /* how much of what getrusage has told was user time */
+	int64_t told_ns;
 	uint64_t fork_mask;	  /* the kernel's, kept across fork by interpose/process.c */
 	void *signal_data;	  /* interpose/signal.c's */
 
@@ -429,6 +431,12 @@ void vv__raise(struct vv_greenlet *g, int error);
 int vv__timer_start(struct vv__wait *w, int64_t deadline, void (*expire)(struct vv__wait *));
 /* No call any more, whether or not it was started. */
 void vv__timer_stop(struct vv__wait *w);
+
+/* CPU time that g has used, as long as the hub is started; not for foreign ones and slices. Exact from the first call on,
+ * after which switches cost more. Async-signal-safe. */
+int64_t vv__cpu_time(struct vv_greenlet *g);
+/* The same of a kernel thread, or -1. */
+int64_t vv__kernel_cpu_time(int tid);
 
 /* Kernel thread id that runs g now, or 0 if it is parked. */
 int vv__carrier_tid(struct vv_greenlet *g);

@@ -21,6 +21,7 @@ static void become_main(struct vv_greenlet *g)
 	g->wait = NULL;
 	g->carrier = NULL;
 	g->pending = 0;
+	g->cpu_ns = g->user_ns = g->told_ns = 0;
 	atomic_store(&g->state, VV__RUNNING);
 }
 
@@ -38,6 +39,7 @@ void vv__fork_child(void)
 
 	vv__locks_forked();
 	vv__trace_forked();
+	vv__clocks_forget();
 	if (atomic_exchange(&vv__started, 0))
 		vv__poller_close(&vv__hub);
 	memset(&vv__hub, 0, sizeof vv__hub);

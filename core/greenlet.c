@@ -23,7 +23,7 @@ extern int __sigsetjmp(struct __jmp_buf_tag *, int) __attribute__((returns_twice
 
 __thread struct vv_greenlet *vv__self __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-enum { FIRST_TID = 1 << 22, LAST_TID = 1 << 29, POOL_MAX = 2048 };
+enum { FIRST_TID = 1 << 22, LAST_TID = 1 << 28 /* the numbers of CPU clocks have room for no more */, POOL_MAX = 2048 };
 
 static struct vv__slab records = {.size = (sizeof(struct vv_greenlet) + 63) & ~63u};
 static struct vv_greenlet main_record;
@@ -364,6 +364,8 @@ static void end(struct vv_greenlet *g, void *value, bool unwound)
 		vv__enter(g);
 	}
 	vv__trace(VV__TRACE_STOP, g->id, 0, g->hub->carrier->tid, VV__TRACE_ENDED);
+	if (vv__unlikely(vv__clocks))
+		vv__clock_switch(g->hub->carrier, NULL);
 	g->hub->ended = g;
 	vv__stop_alt_stack(g);
 	g->hub->leave_alt_stack = true;
@@ -575,7 +577,7 @@ static void reset(struct vv_greenlet *g, struct vv_greenlet *me, vv__start_fn fn
 		atomic_store(g->cancel, 0);
 	g->raised = 0;
 	g->switches = 0;
-	g->busy_ns = 0;
+	g->cpu_ns = g->user_ns = g->told_ns = 0;
 	g->made = g->hub->now;
 	g->wait = NULL;
 	g->alt_stack = (stack_t){.ss_size = 0};

@@ -305,6 +305,24 @@ void vv__leave(struct vv_greenlet *g)
 
 /* ---- switching ---- */
 
+bool vv__watching;
+
+/* g stops; next, if not null, runs at once. */
+static vv__slow void note_switch(struct vv__hub *h, struct vv_greenlet *g, struct vv_greenlet *next)
+{
+	if (vv__tracing)
+		vv__trace_switch(g, next, h->carrier->tid);
+	if (vv__clocks)
+		vv__clock_switch(h->carrier, next);
+}
+
+static vv__slow void note_run(struct vv__hub *h, struct vv_greenlet *g)
+{
+	vv__trace(VV__TRACE_RUN, g->id, 0, h->carrier->tid, VV__TRACE_READY);
+	if (vv__clocks)
+		vv__clock_switch(h->carrier, g);
+}
+
 static inline void prepare(struct vv__hub *h, struct vv_greenlet *g)
 {
 	atomic_store_explicit(&g->state, VV__RUNNING, memory_order_relaxed);
@@ -341,15 +359,15 @@ void vv__suspend(struct vv_greenlet *g)
 	if (on_alt_stack)
 		leave_alt_stack(h);
 	if (on_alt_stack || !next || !h->budget || next->hog || next->fresh || next->slice || g->slice) {
-		if (vv__unlikely(vv__tracing))
-			vv__trace_switch(g, NULL, h->carrier->tid);
+		if (vv__unlikely(vv__watching))
+			note_switch(h, g, NULL);
 		vv__context_switch(&g->ctx, &h->ctx);
 		return;
 	}
 	h->budget--;
 	pop(h);
-	if (vv__unlikely(vv__tracing))
-		vv__trace_switch(g, next, h->carrier->tid);
+	if (vv__unlikely(vv__watching))
+		note_switch(h, g, next);
 	prepare(h, next);
 	if (next != g)
 		vv__context_switch(&g->ctx, &next->ctx);
@@ -438,7 +456,8 @@ static void dispatch(struct vv__hub *h)
 		return;
 	if (vv__unlikely(g->slice != NULL) && !vv__slice_install(g))
 		return;
-	vv__trace(VV__TRACE_RUN, g->id, 0, h->carrier->tid, VV__TRACE_READY);
+	if (vv__unlikely(vv__watching))
+		note_run(h, g);
 	prepare(h, g);
 	if (vv__unlikely(g->slice != NULL) && vv__slice_runs)
 		vv__slice_runs(g);

@@ -26,6 +26,9 @@ struct vv__carrier {
 	uint64_t owner_id;
 	bool spoiled;	    /* has attributes that its greenlet gave it: not to be used again */
 	stack_t alt_stack; /* and the alternate signal stack; size 0: none */
+	_Atomic unsigned clock_turn;	 /* core/cpuclock.c's */
+	struct vv_greenlet *clock_of; /* whose time its CPU clock counts since `charged`; null: nobody's, or not known */
+	int64_t charged;
 	stack_t spare_stack; /* for overflow.c, where a greenlet has none; size 0: not wanted */
 };
 
@@ -108,6 +111,19 @@ static inline void vv__unblocked(uint64_t mask)
 	if (atomic_load_explicit(&vv__hub.idle_mask, memory_order_relaxed) & ~mask)
 		atomic_fetch_and(&vv__hub.idle_mask, mask);
 }
+
+/* cpuclock.c */
+extern bool vv__clocks;	  /* accounting is on */
+extern bool vv__watching; /* that, or the trace: switches have something to note */
+/* The calling kernel thread is c's: what it has used is charged, the rest will be next's (null: nobody's). */
+void vv__clock_switch(struct vv__carrier *c, struct vv_greenlet *next);
+/* What c will use is nobody's. */
+void vv__clock_unknown(struct vv__carrier *c);
+/* The monitor gives the hub to another carrier, g keeps c. */
+void vv__clock_handover(struct vv__carrier *c, struct vv_greenlet *g);
+/* The monitor has looked. slept: nothing has been looked at since the last time, and who ran then was alone. */
+void vv__clock_sample(struct vv__hub *h, struct vv_greenlet *running, bool slept);
+void vv__clocks_forget(void);
 
 /* wait.c */
 struct vv__wait *vv__wait_begin(struct vv_greenlet *g, uint8_t kind, int64_t deadline, const char *what);

@@ -32,7 +32,7 @@ static struct {
 	int idle_looks;
 	uint64_t yields;  /* seen at the last look */
 	int64_t in_step;  /* since when there were some between any two looks */
-	int64_t looked;	  /* when the last look was */
+	bool slept;	  /* there was nothing to look at since the last look */
 	int64_t locks;	  /* when it last looked for deadlocks */
 	uint64_t staller; /* id of the last one reported */
 } seen;
@@ -71,7 +71,10 @@ static void hand_over(struct vv__hub *h, struct vv_greenlet *g, int64_t now)
 			nap(20000);
 	if (!c)
 		return;
+	vv__clock_handover(h->carrier, g);
 	if (!atomic_compare_exchange_strong(&h->running, &expected, NULL)) {
+		if (!vv__clocks)
+			vv__clock_unknown(h->carrier);
 		vv__carrier_put_back(c);
 		return;
 	}
@@ -87,15 +90,6 @@ static void hand_over(struct vv__hub *h, struct vv_greenlet *g, int64_t now)
 	h->carrier = c;
 	vv__trace(VV__TRACE_HANDOVER, g->id, 0, c->tid, VV__TRACE_READY);
 	vv__carrier_give(c, VV__JOB_HUB);
-}
-
-/* CPU time that kernel thread tid has used, or -1. The clock's number: linux/posix-timers.h, CPUCLOCK_PERTHREAD | SCHED. */
-static int64_t cpu_time(int tid)
-{
-	struct timespec t;
-	clockid_t clock = (clockid_t)((~(unsigned)tid << 3) | 6);
-
-	return vv__syscall(SYS_clock_gettime, clock, &t) < 0 ? -1 : t.tv_sec * 1000000000ll + t.tv_nsec;
 }
 
 /* Is the carrier's kernel thread on a CPU or waiting for one (and not asleep in a system call)? */
@@ -115,7 +109,7 @@ static bool runnable(struct vv__carrier *c)
 static bool is_starved(struct vv_greenlet *g)
 {
 	struct vv__carrier *c = g->carrier;
-	int64_t cpu = cpu_time(c ? c->tid : 0);
+	int64_t cpu = vv__kernel_cpu_time(c ? c->tid : 0);
 
 	return c && cpu >= 0 && seen.cpu >= 0 && cpu - seen.cpu < vv__config.handover_ns * 3 / 4 &&
 	       runnable(c);
@@ -156,11 +150,10 @@ static void look(struct vv__hub *h)
 {
 	struct vv_greenlet *g = atomic_load(&h->running);
 	uint64_t ticks = atomic_load(&h->ticks);
-	int64_t now = vv__now(), slept = now - seen.looked;
+	int64_t now = vv__now();
 
-	seen.looked = now;
-	if (g && slept < 2 * REST_NS)
-		g->busy_ns += slept;
+	vv__clock_sample(h, g, seen.slept);
+	seen.slept = false;
 	if (!g || g != seen.greenlet || ticks != seen.ticks) {
 		seen.greenlet = g;
 		seen.ticks = ticks;
@@ -177,7 +170,7 @@ static void look(struct vv__hub *h)
 	if (others_ready(h, now)) {
 		if (!seen.ready_since) {
 			seen.ready_since = now;
-			seen.cpu = cpu_time(g->carrier ? g->carrier->tid : 0);
+			seen.cpu = vv__kernel_cpu_time(g->carrier ? g->carrier->tid : 0);
 		} else if (now - seen.ready_since >= vv__config.handover_ns && !is_starved(g)) {
 			hand_over(h, g, now);
 			seen.heat = HEAT;
@@ -222,8 +215,10 @@ static void rest(struct vv__hub *h)
 	}
 	locks = look_at_locks();
 	atomic_store(&vv__monitor_deep, 1);
-	if (hub_is_idle(h))
+	if (hub_is_idle(h)) {
+		seen.slept = true;
 		nap(locks ? LOCKS_NS - 1 : 0);
+	}
 	atomic_store(&vv__monitor_deep, 0);
 	seen.idle_looks = 0;
 }

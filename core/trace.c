@@ -223,7 +223,7 @@ void vv__trace_start(void)
 	}
 	ring = (struct vv__trace_ring *)p;
 	fill_header(bytes);
-	vv__tracing = true;
+	vv__tracing = vv__watching = true;
 	if (running)
 		vv__trace_event(VV__TRACE_RUN, running->id, 0, vv__hub.carrier->tid, VV__TRACE_READY);
 }

@@ -1,5 +1,5 @@
 /*
- * Who a thread is, where libc would ask the kernel by thread id: gettid, names, stack bounds, the CPU clock.
+ * Who a thread is, where libc would ask the kernel by thread id: gettid, names, stack bounds.
  */
 #include "interpose.h"
 #include "signal.h"
@@ -122,25 +122,6 @@ VV_EXPORT int prctl(int option, ...)
 	if (!name_readable((const char *)a[0]))
 		return vv__errno_return(-EFAULT);
 	set_name(g, (const char *)a[0]);
-	return 0;
-}
-
-/* ---- the CPU clock ---- */
-
-VV_EXPORT int pthread_getcpuclockid(pthread_t t, clockid_t *clock)
-{
-	enum { PER_THREAD = 4, SCHED = 2 }; /* the kernel's CPUCLOCK_* */
-	struct vv_greenlet *me = vv__me(), *g = vv__of_thread(t);
-	int tid;
-
-	if (!g || g->foreign || vv__direct(me))
-		return REAL(pthread_getcpuclockid)(t, clock);
-	if (atomic_load(&g->state) == VV__DONE || atomic_load(&g->state) == VV__FREE)
-		return ESRCH;
-	tid = vv__carrier_tid(g);
-	if (!tid)
-		tid = vv__syscall(SYS_gettid);
-	*clock = (clockid_t)(~(unsigned)tid << 3) | PER_THREAD | SCHED;
 	return 0;
 }
 

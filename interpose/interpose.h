@@ -69,10 +69,16 @@ int vv__copy_in(void *to, const void *from, size_t n);
 int vv__copy_out(void *to, const void *from, size_t n);
 bool vv__readable(const void *p, size_t n);
 
-/* The same for what comes with every call: what is near on our own stack is there. */
+/* What is near on our own stack is there. */
+static inline bool vv__on_stack(const void *p)
+{
+	return (uintptr_t)p - (uintptr_t)__builtin_frame_address(0) < 8192;
+}
+
+/* The same for what comes with every call. */
 static inline bool vv__given(const void *p, size_t n)
 {
-	return (uintptr_t)p - (uintptr_t)__builtin_frame_address(0) < 8192 || vv__readable(p, n);
+	return vv__on_stack(p) || vv__readable(p, n);
 }
 
 /* What core asks of the families (struct vv__hooks); shim/lib.c has weak ones for a library without them. */

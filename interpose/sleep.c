@@ -1,6 +1,7 @@
 /*
  * Sleeping, and the conversion of libc's times to the core's deadlines.
  */
+#include "cpuclock.h"
 #include "interpose.h"
 
 int64_t vv__deadline_in(int64_t ns)
@@ -57,10 +58,12 @@ static int hop_sleep(clockid_t clock, int flags, const struct timespec *want, st
 
 VV_EXPORT int clock_nanosleep(clockid_t clock, int flags, const struct timespec *want, struct timespec *left)
 {
-	struct vv_greenlet *g = vv__me();
+	struct vv_greenlet *g = vv__me(), *other;
 	int64_t deadline;
 	int r;
 
+	if (vv__unlikely(clock < 0) && (other = vv__of_clock(clock)))
+		return vv__given(want, sizeof *want) ? vv__sleep_by_cpu(other, flags, want, left) : EFAULT;
 	if (vv__step_aside(g, time))
 		return REAL(clock_nanosleep)(clock, flags, want, left);
 	if (!vv__given(want, sizeof *want))

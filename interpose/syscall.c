@@ -5,6 +5,7 @@
  * The functions of libc's that stand for them are cancellation points and syscall() is none, so cancellation is
  * disabled around them.
  */
+#include "cpuclock.h"
 #include "futex.h"
 #include "process.h"
 #include "signal.h"
@@ -151,6 +152,8 @@ static long io_uring_enter(const long *a)
 /* libc has answers of its own for clocks of CPU time. */
 static long sleep_by_clock(const long *a)
 {
+	if (vv__of_clock(N(0)))
+		return -clock_nanosleep(N(0), N(1), P(2), P(3));
 	if (vv__direct(vv__me()) ||
 	    (N(0) != CLOCK_REALTIME && N(0) != CLOCK_MONOTONIC && N(0) != CLOCK_BOOTTIME))
 		return raw_hopped(SYS_clock_nanosleep, a);
@@ -384,7 +387,7 @@ __attribute__((visibility("hidden"))) long vv__emulate_syscall(
 
 	if (vv__is_hub(g) || !vv__family_on(syscall))
 		return vv__errno_return(raw(n, args));
-	if (n == SYS_futex || n == SYS_gettid || n == SYS_exit)
+	if (n == SYS_futex || n == SYS_gettid || n == SYS_exit || n == SYS_clock_gettime)
 		return vv__errno_return(vv__emulations[n](args));
 	return vv__errno_return(without_cancellation(vv__emulations[n], args));
 }

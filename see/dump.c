@@ -116,7 +116,7 @@ static void print_greenlet(const struct target *t, const struct seen *s, const s
 	greenlet_label(s, label);
 	state_text(t, s, state);
 	duration_text(t->now - s->g.made, age);
-	duration_text(s->g.busy_ns, busy);
+	duration_text(s->g.cpu_ns, busy);
 	printf("%s: %s\n    age %s, switches %lu, CPU about %s", label, state, age,
 	    (unsigned long)s->g.switches, busy);
 	if (use.size && use.most)
@@ -247,7 +247,7 @@ static void json_greenlet(const struct target *t, const struct seen *s, const st
 	if (s->tid)
 		printf("\"kernel_thread\": %d, ", s->tid);
 	printf("\"age_s\": %.6f, \"cpu_s\": %.6f, \"switches\": %lu, ", (double)(t->now - s->g.made) / 1e9,
-	    (double)s->g.busy_ns / 1e9, (unsigned long)s->g.switches);
+	    (double)s->g.cpu_ns / 1e9, (unsigned long)s->g.switches);
 	printf("\"stack\": {\"now\": %zu, \"most\": %zu, \"size\": %zu}, \"frames\": [", use.now, use.most,
 	    use.size);
 	if (!o->no_stacks)

@@ -118,7 +118,7 @@ static void print_hottest(
 		const struct seen *s = &now->t.all[i], *old = same(&before->t, s);
 
 		hot[i] = (struct hot){s, s->g.switches - (old ? old->g.switches : 0),
-		    s->g.busy_ns - (old ? old->g.busy_ns : 0)};
+		    s->g.cpu_ns - (old ? old->g.cpu_ns : 0)};
 	}
 	if (hot)
 		qsort(hot, now->t.n, sizeof(*hot), hotter);
