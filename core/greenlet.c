@@ -274,7 +274,8 @@ static int create(struct vv_greenlet *g, const pthread_attr_t *attr, void *(*ent
 	return vv__hooks.pthread_create(&g->thread, attr, entry, arg);
 }
 
-static int create_as_asked(struct vv_greenlet *g, const pthread_attr_t *asked, void *(*entry)(void *), void *arg)
+static int create_as_asked(
+    struct vv_greenlet *g, const pthread_attr_t *asked, void *(*entry)(void *), void *arg)
 {
 	pthread_attr_t attr;
 	int r = make_attr(&attr, asked);
@@ -521,7 +522,8 @@ static struct sizes usual_sizes(void)
 		pthread_attr_getguardsize(&attr, &s.guard);
 		pthread_attr_destroy(&attr);
 	}
-	s.usual = s.guard == (size_t)getpagesize(); /* as fresh attributes have it, whatever the defaults are */
+	s.usual =
+	    s.guard == (size_t)getpagesize(); /* as fresh attributes have it, whatever the defaults are */
 	return usual = s;
 }
 
@@ -707,9 +709,8 @@ static void go_to_hub(struct vv_greenlet *me, struct vv_greenlet *g, const struc
 		vv__leave(me);
 }
 
-int vv__spawn(struct vv_greenlet **out, const struct vv__birth *b)
+static int spawn(struct vv_greenlet *me, struct vv_greenlet **out, const struct vv__birth *b)
 {
-	struct vv_greenlet *me = vv__me();
 	struct sizes s = sizes_of(b->attr);
 	int r = 0;
 
@@ -727,6 +728,14 @@ int vv__spawn(struct vv_greenlet **out, const struct vv__birth *b)
 	return 0;
 }
 
+int vv__spawn(struct vv_greenlet **out, const struct vv__birth *b)
+{
+	int r = spawn(vv__me(), out, b);
+
+	vv__monitor_need();
+	return r;
+}
+
 /* ---- vv greenlets ---- */
 
 static void light_main(void *unused)
@@ -742,6 +751,7 @@ struct vv_greenlet *vv__light(size_t stack, vv__start_fn fn, const void *data, s
 
 	if (!atomic_load(&vv__started) && vv__hub_start(me) < 0)
 		return NULL;
+	vv__monitor_keep();
 	g = vv__shell_take(stack + size);
 	if (!g)
 		return NULL;

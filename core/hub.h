@@ -179,6 +179,10 @@ static inline void vv__stop_alt_stack(struct vv_greenlet *g)
 int vv__monitor_start(void);
 void vv__monitor_wake(void);
 void vv__monitor_forget(void);
+/* A greenlet has been made, in program code: a monitor that has ended is started again. */
+void vv__monitor_need(void);
+/* Greenlets will be made elsewhere: it does not end any more. In program code. */
+void vv__monitor_keep(void);
 
 /* report.c */
 void vv__report_blocked(void);

@@ -3,11 +3,13 @@
  * if so gives the hub to another carrier. The greenlet keeps its kernel thread and rejoins at its next Vervet call.
  *
  * It looks every REST when the hub ticks along, twice per threshold while it sees or has lately seen a long stretch,
- * and not at all while the hub sleeps.
+ * and not at all while the hub sleeps. When main is alone again it ends: the kernel serves a process with one kernel thread
+ * faster (it counts no references to its descriptors). The next thread brings it back.
  */
 #include "hub.h"
 #include "trace.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
@@ -21,6 +23,8 @@ enum { STEP_NS = 50000000, STEP_AGAIN_NS = 10000000 };
 _Atomic int vv__monitor_deep;
 static _Atomic int alarm_clock; /* futex */
 static struct vv_greenlet monitor_self;
+static _Atomic bool ended; /* there is no monitor */
+static _Atomic bool kept;  /* it must not end */
 
 static struct {
 	struct vv_greenlet *greenlet; /* seen at the last look */
@@ -30,11 +34,14 @@ static struct {
 	int64_t cpu;	     /* CPU time of its kernel thread at ready_since */
 	int heat;	     /* looks for which to stay alert */
 	int idle_looks;
-	uint64_t yields;  /* seen at the last look */
-	int64_t in_step;  /* since when there were some between any two looks */
-	bool slept;	  /* there was nothing to look at since the last look */
-	int64_t locks;	  /* when it last looked for deadlocks */
-	uint64_t staller; /* id of the last one reported */
+	int alone_looks;    /* at which main was alone and nobody had run since the look before */
+	uint64_t was_alone; /* ticks at the last of them */
+	int ends;	    /* how often the monitor has ended */
+	uint64_t yields;    /* seen at the last look */
+	int64_t in_step;    /* since when there were some between any two looks */
+	bool slept;	    /* there was nothing to look at since the last look */
+	int64_t locks;	    /* when it last looked for deadlocks */
+	uint64_t staller;   /* id of the last one reported */
 } seen;
 
 void vv__monitor_wake(void)
@@ -186,6 +193,33 @@ static bool hub_is_idle(struct vv__hub *h)
 	return atomic_load(&h->sleeping) || (atomic_load(&h->running) && atomic_load(&vv__live) <= 1);
 }
 
+/*
+ * Has main been alone for so long that the monitor may end? Twice as long each time: who starts a thread now and then should
+ * not start a monitor with each.
+ */
+static bool main_is_alone(struct vv__hub *h)
+{
+	bool alone = atomic_load(&vv__live) <= 1 && atomic_load(&h->running) == vv__main_greenlet();
+	uint64_t ticks = atomic_load(&h->ticks);
+
+	seen.alone_looks = alone && ticks == seen.was_alone ? seen.alone_looks + 1 : 0;
+	seen.was_alone = ticks;
+	return seen.alone_looks >= 1 << seen.ends && 1 << seen.ends < DEEP_AFTER && !atomic_load(&kept);
+}
+
+/* Who makes a greenlet counts it in vv__live and then looks at `ended`; here it is the other way round. False: not now. */
+static bool retire(void)
+{
+	bool expected = true;
+
+	seen.ends++;
+	seen.alone_looks = 0;
+	seen.slept = true;
+	atomic_store(&ended, true);
+	return (atomic_load(&vv__live) <= 1 && !atomic_load(&kept)) ||
+	       !atomic_compare_exchange_strong(&ended, &expected, false);
+}
+
 /* True if there may be a deadlock to look for later. */
 static bool look_at_locks(void)
 {
@@ -228,10 +262,10 @@ static void *monitor(void *unused)
 	monitor_self = (struct vv_greenlet){
 	    .is_hub = true, .native = 1, .inside = 1, .hub = &vv__hub, .cancel = vv__hub.self.cancel};
 	vv__self = &monitor_self;
-	for (;;) {
+	do {
 		rest(&vv__hub);
 		look(&vv__hub);
-	}
+	} while (!main_is_alone(&vv__hub) || !retire());
 	return NULL;
 }
 
@@ -240,8 +274,29 @@ int vv__monitor_start(void)
 	return vv__config.handover_ns ? vv__thread_start(monitor, NULL) : 0;
 }
 
+/* If it cannot be started now, the next one who needs it tries again. */
+void vv__monitor_need(void)
+{
+	int saved;
+
+	if (vv__likely(!atomic_load(&ended)) || !atomic_exchange(&ended, false))
+		return;
+	saved = errno;
+	if (vv__monitor_start() < 0)
+		atomic_store(&ended, true);
+	errno = saved;
+}
+
+void vv__monitor_keep(void)
+{
+	atomic_store(&kept, true);
+	vv__monitor_need();
+}
+
 void vv__monitor_forget(void)
 {
+	atomic_store(&ended, false);
+	atomic_store(&kept, false);
 	memset(&seen, 0, sizeof seen);
 	atomic_store(&vv__monitor_deep, 0);
 	atomic_store(&alarm_clock, 0);

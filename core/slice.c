@@ -273,6 +273,7 @@ int vv__slice_start(struct vv_greenlet *g, void *base)
 		r = vv__hub_start(g);
 	if (r < 0)
 		return r;
+	vv__monitor_keep();
 	g->slice = vv__slab_get(&slices);
 	if (!g->slice)
 		return -ENOMEM;
