@@ -52,7 +52,7 @@ def running(argv, options=(), **more):
         child.communicate()
 
 
-def vervet(*words, status=0, timeout=30):
+def vervet(*words, status=0, timeout=120):
     done = subprocess.run([VERVET, *map(str, words)], capture_output=True, text=True, timeout=timeout, env=environment())
     assert done.returncode == status, f"vervet {' '.join(map(str, words))}: status {done.returncode}\n{done.stdout}{done.stderr}"
     return done.stdout + done.stderr

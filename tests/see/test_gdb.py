@@ -21,7 +21,7 @@ def gdb(*words, commands):
     argv = ["gdb", "-nx", "-batch", "-iex", "set debuginfod enabled off", "-iex", "add-auto-load-safe-path " + ROOT + "/build", *words]
     for c in commands:
         argv += ["-ex", c]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
     return done.stdout + done.stderr
 
 
@@ -58,7 +58,7 @@ def every_greenlet_of_a_core_file():
         raise Skip("needs gcore")
     with tempfile.TemporaryDirectory() as where, running([program("crash")]) as p:
         assert p.stdout.readline() == b"ready\n"
-        subprocess.run(["gcore", "-o", where + "/core", str(p.pid)], capture_output=True, check=True, timeout=60)
+        subprocess.run(["gcore", "-o", where + "/core", str(p.pid)], capture_output=True, check=True, timeout=120)
         core = f"{where}/core.{p.pid}"
         out = gdb(program("crash"), core, commands=["info greenlets wait", "greenlet apply all bt"])
         check(out)

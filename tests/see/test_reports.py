@@ -57,7 +57,7 @@ def quiet_is_quiet():
 @case
 def the_program_hears_nothing_of_the_command():
     with running([program("children")]) as p:
-        out, err = p.communicate(timeout=30)
+        out, err = p.communicate(timeout=120)
         assert out == b"0 children, 0 strange\n" and b"deadlock 1:" in err, (out, err)
 
 
@@ -69,7 +69,7 @@ def a_signal_asks_for_a_dump():
         p.stdout.readline()
         time.sleep(0.3)
         p.send_signal(signal.SIGUSR1)
-        out, err = p.communicate(timeout=30)
+        out, err = p.communicate(timeout=120)
         assert p.returncode == 0 and out == b"done\n", (p.returncode, out)
         assert b"asked for by a signal" in err and re.search(rb"parked .*: sleep, .* left", err), err
     assert "not a signal" in vervet("--dump-signal=KILL", "true", status=125)
@@ -87,7 +87,7 @@ def api_program(name):
 @case
 def greenlets_that_keep_the_hub_are_named_once_with_their_place():
     for ms, says in ((300, 2), (0, 0)):
-        done = subprocess.run([api_program("staller")], capture_output=True, text=True, timeout=30,
+        done = subprocess.run([api_program("staller")], capture_output=True, text=True, timeout=120,
                               env=environment(VERVET_STALL_MS=str(ms)))
         assert done.stdout == "done\n", done
         assert done.stderr.count("has kept the hub for") == says, done.stderr
@@ -111,12 +111,12 @@ def without_the_command_the_line_is_still_there():
 def calls_that_nobody_hooked_are_listed():
     binary = program("unhooked")
     subprocess.run(["gcc", "-g", "-O1", "-rdynamic", "-pthread", ROOT + "/tests/see/programs/unhooked.c", "-o", binary], check=True)
-    done = subprocess.run([VERVET, "--stats", binary], capture_output=True, text=True, timeout=30, env=environment())
+    done = subprocess.run([VERVET, "--stats", binary], capture_output=True, text=True, timeout=120, env=environment())
     assert done.stdout == "done\n", done
     found = re.search(r"vervet: handed over while blocked in read: own_read \(unhooked, unhooked.c:\d+\) <- reader \(unhooked, "
                       r"unhooked.c:\d+\): (\d+) time", done.stderr)
     assert found and 1 <= int(found[1]) <= 20, done.stderr
-    done = subprocess.run([VERVET, "--stats", program("many"), "10"], capture_output=True, text=True, timeout=30,
+    done = subprocess.run([VERVET, "--stats", program("many"), "10"], capture_output=True, text=True, timeout=120,
                           stdin=subprocess.DEVNULL, env=environment())
     assert "handed over while" not in done.stderr, done.stderr
 
@@ -124,7 +124,7 @@ def calls_that_nobody_hooked_are_listed():
 @case
 def an_exhausted_stack_is_named():
     for options, words, says in ((["--overflow"], [], 1), (["--overflow"], ["wild"], 0), ([], [], 0)):
-        done = subprocess.run([VERVET, *options, program("overflow"), *words], capture_output=True, text=True, timeout=60, env=environment())
+        done = subprocess.run([VERVET, *options, program("overflow"), *words], capture_output=True, text=True, timeout=120, env=environment())
         assert done.returncode == -signal.SIGSEGV, done
         assert done.stderr.count("stack exhausted: greenlet 2 digger has used its") == says, done.stderr
         assert ("recurse (overflow, overflow.c:" in done.stderr) == bool(says), done.stderr

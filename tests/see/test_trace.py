@@ -48,7 +48,7 @@ def check(trace):
 def trace(argv, status=0, **options):
     with tempfile.TemporaryDirectory() as where:
         path = os.path.join(where, "t.json")
-        done = subprocess.run([VERVET, "--trace=" + path, *argv], capture_output=True, text=True, timeout=60, env=environment())
+        done = subprocess.run([VERVET, "--trace=" + path, *argv], capture_output=True, text=True, timeout=120, env=environment())
         assert done.returncode == status, done
         assert os.listdir(where) == ["t.json"], os.listdir(where)
         return done.stdout, load(path), vervet("timeline", path, "--svg=" + path + ".svg"), open(path + ".svg").read()
@@ -125,7 +125,7 @@ def programs_without_threads_and_children_leave_none():
     with tempfile.TemporaryDirectory() as where:
         path = os.path.join(where, "t-%p.json")
         done = subprocess.run([VERVET, "--trace=" + path, "sh", "-c", f"{program('mixed')} & {program('mixed')}; wait; true"],
-                              capture_output=True, text=True, timeout=60, env=environment())
+                              capture_output=True, text=True, timeout=120, env=environment())
         assert done.stdout == "done\ndone\n" and done.stderr == "", done
         found = sorted(os.listdir(where))
         assert len(found) == 2 and all(f.endswith(".json") for f in found), found
