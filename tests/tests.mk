@@ -84,4 +84,4 @@ test-http: all
 .PHONY: test-torture
 SUITES += test-torture
 test-torture: $(B)/libvervet.so
-	@CC="$(CC)" tests/torture/run 4
+	@tests/torture/run --rounds 4

@@ -10,7 +10,8 @@ static long count, inherit_count;
 static atomic_int waiting;
 static int private;
 
-static long futex(_Atomic uint32_t *word, int op, uint32_t value, const void *time, void *word2, uint32_t value3)
+static long futex(
+    _Atomic uint32_t *word, int op, uint32_t value, const void *time, void *word2, uint32_t value3)
 {
 	return syscall(SYS_futex, word, op | private, value, time, word2, value3);
 }

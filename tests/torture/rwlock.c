@@ -1,12 +1,13 @@
 /* Read-write locks of all kinds: a writer is alone, readers see no writer, everybody gets a turn. */
 #include "torture.h"
 
-enum { LOCKS = 4 };
+enum { LOCKS = 6 };
 
 static struct {
 	pthread_rwlock_t lock;
 	atomic_int readers, writers;
 	long value, copy;
+	int kind;
 } locks[LOCKS];
 
 static bool take(pthread_rwlock_t *l, bool write, struct dice *d)
@@ -48,12 +49,32 @@ static void write_it(int i, struct dice *d)
 	locks[i].writers--;
 }
 
+/* Who reads may read once more, whoever waits, but for the kind that lets writers go first: that may refuse. */
+static void read_again(int i)
+{
+	int r;
+
+	if (locks[i].kind == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP) {
+		r = pthread_rwlock_tryrdlock(&locks[i].lock);
+		insist(r == 0 || r == EBUSY);
+		if (r)
+			return;
+	} else {
+		insist(pthread_rwlock_tryrdlock(&locks[i].lock) == 0);
+		insist(pthread_rwlock_rdlock(&locks[i].lock) == 0);
+		insist(pthread_rwlock_unlock(&locks[i].lock) == 0);
+	}
+	insist(pthread_rwlock_unlock(&locks[i].lock) == 0);
+}
+
 static void read_it(int i, struct dice *d)
 {
 	locks[i].readers++;
 	insist(locks[i].writers == 0);
 	insist(locks[i].value == locks[i].copy);
 	dawdle(d);
+	if (pick(d, 4) == 0)
+		read_again(i);
 	insist(locks[i].value == locks[i].copy);
 	locks[i].readers--;
 }
@@ -77,6 +98,37 @@ static void *work(void *dice)
 	return NULL;
 }
 
+static void *write_once(void *lock)
+{
+	insist(pthread_rwlock_wrlock(lock) == 0);
+	insist(pthread_rwlock_unlock(lock) == 0);
+	return NULL;
+}
+
+/* A writer that waits keeps new readers out of a lock of that kind, and only of that kind, private or shared. */
+static void writers_first(void)
+{
+	pthread_t t;
+	int r;
+
+	for (int i = 0; i < LOCKS; i++) {
+		insist(pthread_rwlock_rdlock(&locks[i].lock) == 0);
+		insist(pthread_create(&t, NULL, write_once, &locks[i].lock) == 0);
+		for (int n = 0; n < 20 || locks[i].kind == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP;
+		     n++) {
+			r = pthread_rwlock_tryrdlock(&locks[i].lock);
+			if (r)
+				break;
+			insist(pthread_rwlock_unlock(&locks[i].lock) == 0);
+			usleep(50);
+		}
+		insist((r != 0) == (locks[i].kind == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP));
+		insist(r == 0 || r == EBUSY);
+		insist(pthread_rwlock_unlock(&locks[i].lock) == 0);
+		pthread_join(t, NULL);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	pthread_rwlockattr_t attr;
@@ -84,12 +136,14 @@ int main(int argc, char **argv)
 	begin(argc, argv);
 	for (int i = 0; i < LOCKS; i++) {
 		pthread_rwlockattr_init(&attr);
-		pthread_rwlockattr_setkind_np(&attr, i % 3);
-		if (i == 3)
+		locks[i].kind = i % 3;
+		pthread_rwlockattr_setkind_np(&attr, locks[i].kind);
+		if (i >= 3)
 			pthread_rwlockattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
 		insist(pthread_rwlock_init(&locks[i].lock, &attr) == 0);
 	}
 	run_all(threads, work);
+	writers_first();
 	for (int i = 0; i < LOCKS; i++) {
 		insist(pthread_rwlock_trywrlock(&locks[i].lock) == 0);
 		insist(pthread_rwlock_unlock(&locks[i].lock) == 0);

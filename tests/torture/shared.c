@@ -30,7 +30,7 @@ static struct all {
 	sem_t sem;
 	atomic_int out, named_out;
 	atomic_long taken, recovered, died;
-} *all;
+} * all;
 static sem_t *named;
 static int per_process;
 
@@ -231,7 +231,7 @@ int main(int argc, char **argv)
 	set_up(&d);
 	for (int i = 0; i < PROCESSES; i++)
 		if (fork() == 0) {
-			alarm(60);
+			alarm(600);
 			seed = seed * 7 + i;
 			run_all(per_process, work);
 			_exit(0);

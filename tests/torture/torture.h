@@ -9,7 +9,7 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,6 +17,14 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#ifdef __cplusplus
+#include <atomic>
+using std::atomic_int;
+using std::atomic_long;
+#else
+#include <stdatomic.h>
+#endif
 
 enum { MAX_THREADS = 24 };
 
@@ -31,7 +39,8 @@ static int threads;
 #define insist(condition)                                                                                    \
 	do {                                                                                                 \
 		if (!(condition)) {                                                                          \
-			fprintf(stderr, "seed %lu: %s:%d: not so: %s\n", seed, __FILE__, __LINE__, #condition); \
+			fprintf(                                                                             \
+			    stderr, "seed %lu: %s:%d: not so: %s\n", seed, __FILE__, __LINE__, #condition);  \
 			_exit(99);                                                                           \
 		}                                                                                            \
 	} while (0)
@@ -90,7 +99,7 @@ static inline void begin(int argc, char **argv)
 	threads = 2 + pick(&d, MAX_THREADS - 2);
 	printf("seed %lu, %d threads\n", seed, threads);
 	fflush(stdout);
-	alarm(60);
+	alarm(600);
 }
 
 /* Run fn(dice) on that many threads, the main one among them, each with dice of its own, and wait for all. */
