@@ -489,12 +489,14 @@ void vv__hop_back(void)
 	vv__leave(g);
 }
 
-void vv__carrier_spoil(void)
+bool vv__carrier_spoil(void)
 {
 	struct vv__carrier *c = vv__me()->carrier;
 
-	if (c && c != &first)
-		c->spoiled = true;
+	if (!c || c == &first)
+		return false;
+	c->spoiled = true;
+	return true;
 }
 
 void vv__pin(void)

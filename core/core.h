@@ -331,8 +331,8 @@ void vv__hop_back(void);
 
 /* Make the greenlet native for good: it gets a kernel thread of its own (namespaces, affinity ...). */
 void vv__pin(void);
-/* For a native greenlet: its kernel thread ends as soon as the greenlet has left it. */
-void vv__carrier_spoil(void);
+/* For a native greenlet: its kernel thread ends as soon as the greenlet has left it. False: the first one never does. */
+bool vv__carrier_spoil(void);
 
 /* ---- greenlets -------------------------------------------------------------------------------------- */
 

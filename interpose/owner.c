@@ -80,25 +80,44 @@ static pthread_mutex_t *mutex_of(const void *entry)
 }
 
 /*
- * As the kernel does (handle_futex_death): the word keeps only that somebody waits, and the next one learns of it. Who
- * waits in the kernel for a priority-inheriting one gets it when the carrier ends, whose id the word keeps until then.
+ * Somebody waits in the kernel for a priority-inheriting mutex: only the end of its owner, the carrier, passes it on as a
+ * dead one's, whether that waiter is still there by then or not. So the mutex goes into the carrier's own robust list, and
+ * the carrier ends. One that cannot end gives the mutex up.
+ */
+static void leave_to_kernel(struct vv_greenlet *g, const void *entry, unsigned *word)
+{
+	struct robust_list *node = (struct robust_list *)((uintptr_t)entry & ~1ul);
+	struct robust_list_head *head = g->carrier_robust;
+
+	if (!head || !vv__carrier_spoil()) {
+		vv__syscall(SYS_futex, word, FUTEX_UNLOCK_PI, 0);
+		return;
+	}
+	node->next = head->list.next;
+	head->list.next = (struct robust_list *)((uintptr_t)entry | 1);
+}
+
+/*
+ * As the kernel does (handle_futex_death): the word keeps only that somebody waits, and the next one learns of it. libc's
+ * trylock leaves the mark of priority inheritance out of the list where it gets a dead one's mutex: the kind tells.
  */
 static void mark_dead(struct vv_greenlet *g, const void *entry)
 {
 	pthread_mutex_t *m = mutex_of(entry);
 	unsigned *word = (unsigned *)&m->__data.__lock, held = __atomic_load_n(word, __ATOMIC_SEQ_CST), dead;
-	bool kept, inherited;
+	bool kept;
 
 	do {
 		kept = vv__owned_as(g, held & FUTEX_TID_MASK);
 		if ((held & FUTEX_TID_MASK) != (unsigned)g->tid && !kept)
 			return;
-		inherited = kept && (uintptr_t)entry & 1 && held & FUTEX_WAITERS;
-		dead = (inherited ? held : held & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
+		if (kept && vv__mutex_kind(m) & VV__INHERIT && held & FUTEX_WAITERS) {
+			leave_to_kernel(g, entry, word);
+			return;
+		}
+		dead = (held & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
 	} while (!__atomic_compare_exchange_n(word, &held, dead, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
-	if (inherited)
-		vv__carrier_spoil();
-	else if (held & FUTEX_WAITERS)
+	if (held & FUTEX_WAITERS)
 		vv__syscall(SYS_futex, word, FUTEX_WAKE, 1);
 	vv__wake(m, 1);
 }
