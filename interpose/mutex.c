@@ -215,6 +215,8 @@ static int lock_owned(struct vv_greenlet *g, pthread_mutex_t *m, const struct re
 	note_priority(g, m);
 	vv__own(g, &o);
 	r = real_lock(m, q);
+	if (r == ETIMEDOUT && vv__mutex_kind(m) & VV__PROTECT)
+		vv__pin(); /* libc does not lower the priority again that it has raised, and counts on it */
 	vv__disown(g, &o, got(r));
 	return r;
 }

@@ -5,8 +5,8 @@
  * higher priority must. One that is given them by another greenlet does so at its next safe point. Asking for what is so
  * already changes nothing.
  */
-#include "interpose.h"
 #include "signal.h"
+#include "sync.h"
 
 #include <sys/resource.h>
 
@@ -357,6 +357,32 @@ static long get_policy(struct vv_greenlet *g, struct sched_param *param)
 	return vv__syscall(SYS_sched_getscheduler, answering_tid(g));
 }
 
+/* What the kernel goes by: a priority-protecting mutex may have raised it. */
+static long get_effective_policy(struct vv_greenlet *g, struct sched_param *param)
+{
+	struct place *p = g->sched;
+
+	if (!g->native || (p && p->waits))
+		return get_policy(g, param);
+	vv__syscall(SYS_sched_getparam, vv__carrier_tid(g), param);
+	return vv__syscall(SYS_sched_getscheduler, vv__carrier_tid(g));
+}
+
+/* libc keeps what it was told of a thread: by that it refuses priority-protecting mutexes, and lowers what they raised. */
+static int tell_libc(struct vv_greenlet *g, int policy, const struct sched_param *param)
+{
+	struct vv__ownership o;
+	int r;
+
+	if (g != vv__me())
+		return 0;
+	g->pooled = false;
+	vv__own(g, &o);
+	r = REAL(pthread_setschedparam)(g->thread, policy, param);
+	vv__disown(g, &o, false);
+	return r;
+}
+
 static long set_policy(struct vv_greenlet *g, int policy, const struct sched_param *param)
 {
 	struct sched_param had;
@@ -385,7 +411,7 @@ VV_EXPORT int sched_getscheduler(pid_t id)
 	struct vv_greenlet *g = of_id(id);
 	struct sched_param param;
 
-	return concerns(g) ? vv__errno_return(get_policy(g, &param)) : REAL(sched_getscheduler)(id);
+	return concerns(g) ? vv__errno_return(get_effective_policy(g, &param)) : REAL(sched_getscheduler)(id);
 }
 VV_ALIAS(__sched_getscheduler, sched_getscheduler);
 
@@ -406,7 +432,7 @@ VV_EXPORT int sched_getparam(pid_t id, struct sched_param *param)
 
 	if (!concerns(g) || !param)
 		return REAL(sched_getparam)(id, param);
-	r = get_policy(g, param);
+	r = get_effective_policy(g, param);
 	return vv__errno_return(r < 0 ? r : 0);
 }
 VV_ALIAS(__sched_getparam, sched_getparam);
@@ -447,10 +473,12 @@ VV_EXPORT int pthread_getschedparam(pthread_t t, int *policy, struct sched_param
 VV_EXPORT int pthread_setschedparam(pthread_t t, int policy, const struct sched_param *param)
 {
 	struct vv_greenlet *g = of_thread(t);
+	int r;
 
 	if (!concerns(g))
 		return REAL(pthread_setschedparam)(t, policy, param);
-	return ended(g) ? ESRCH : -set_policy(g, policy, param);
+	r = ended(g) ? ESRCH : -set_policy(g, policy, param);
+	return r ? r : tell_libc(g, policy, param);
 }
 
 VV_EXPORT int pthread_setschedprio(pthread_t t, int priority)
@@ -458,6 +486,7 @@ VV_EXPORT int pthread_setschedprio(pthread_t t, int priority)
 	struct vv_greenlet *g = of_thread(t);
 	struct sched_param param;
 	long policy;
+	int r;
 
 	if (!concerns(g))
 		return REAL(pthread_setschedprio)(t, priority);
@@ -465,7 +494,8 @@ VV_EXPORT int pthread_setschedprio(pthread_t t, int priority)
 		return ESRCH;
 	policy = get_policy(g, &param);
 	param.sched_priority = priority;
-	return -set_policy(g, policy, &param);
+	r = -set_policy(g, policy, &param);
+	return r ? r : tell_libc(g, policy, &param);
 }
 
 /* ---- the nice value ---- */
