@@ -84,8 +84,8 @@ static inline void dawdle(struct dice *d)
 		sched_yield();
 		break;
 	case 3:
-		for (volatile unsigned n = pick(d, 20000); n > 0; n--)
-			;
+		for (unsigned n = pick(d, 20000); n > 0; n--)
+			__asm__ volatile("");
 		break;
 	}
 }
