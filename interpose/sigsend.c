@@ -35,6 +35,16 @@ static int raise_here(int sig, const siginfo_t *info)
 	return -r;
 }
 
+/* The same for what was queued with a value and is kept. Delivered, it would not tell whether this thread was meant, or any. */
+static int look_here(int sig)
+{
+	uint64_t before = vv__block_all();
+
+	vv__queue_raw(vv__syscall(SYS_gettid), sig, NULL);
+	vv__unblock(before);
+	return 0;
+}
+
 /* As the kernel: what queues counts against a limit, of which others' signals may have taken a part. */
 static bool no_room(int sig)
 {
@@ -42,6 +52,16 @@ static bool no_room(int sig)
 
 	return sig > VV__SIGSETXID && vv__syscall(SYS_prlimit64, 0, RLIMIT_SIGPENDING, NULL, &limit) == 0 &&
 	       (rlim_t)vv__kept_in_all() >= limit.rlim_cur;
+}
+
+/* Whether g may send itself a signal for real. */
+static bool is_for_kernel(struct vv_greenlet *g, int sig, const siginfo_t *info)
+{
+	bool blocked = g->mask & vv__bit(sig), alone = atomic_load(&vv__live) <= 1;
+
+	if (alone || info->si_code == SI_TKILL)
+		return !blocked || vv__direct(g);
+	return !blocked && !vv__handled_by_program(sig);
 }
 
 int vv__signal_greenlet(struct vv_greenlet *g, int sig, const siginfo_t *info)
@@ -53,7 +73,7 @@ int vv__signal_greenlet(struct vv_greenlet *g, int sig, const siginfo_t *info)
 		return EINVAL;
 	if (sig == 0 || state == VV__DONE || state == VV__FREE)
 		return 0;
-	if (g == me && (vv__direct(g) || !(g->mask & vv__bit(sig))))
+	if (g == me && is_for_kernel(g, sig, info))
 		return raise_here(sig, info);
 	if (sig == SIGKILL || sig == SIGSTOP)
 		return -vv__syscall(SYS_kill, vv__syscall(SYS_getpid), sig);
@@ -62,6 +82,8 @@ int vv__signal_greenlet(struct vv_greenlet *g, int sig, const siginfo_t *info)
 	vv__install_cancel_handler();
 	if (no_room(sig) || vv__keep(sig, info, g, true) < 0)
 		return EAGAIN;
+	if (g == me && !(g->mask & vv__bit(sig)))
+		return look_here(sig);
 	atomic_thread_fence(
 	    memory_order_seq_cst); /* against sigsuspend, which opens its mask and then looks */
 	if (!(g->mask & vv__bit(sig)))
