@@ -62,6 +62,8 @@ struct vv__hub {
 	struct vv_greenlet *pool;    /* ended greenlets whose shells may be used again */
 	struct vv_greenlet *discard; /* ended ones whose shells may not */
 	uint32_t pool_n;
+	uint32_t births;     /* shells made by one greenlet ... */
+	uint64_t births_at;  /* ... while this was the number of ticks */
 	_Atomic uint64_t idle_mask; /* signals that every greenlet blocks; perhaps not all of them */
 	_Atomic int masks_dirty;    /* it might be all of them */
 	_Atomic bool masked;	    /* some greenlet has blocked a signal */
