@@ -170,6 +170,7 @@ struct vv_greenlet {
 	struct vv_greenlet *all_next, *all_prev;
 	void *carrier_robust; /* the robust list that its carrier had before */
 	void *sched;	      /* interpose/sched.c's */
+	const void *writes[4]; /* interpose/rwlock.c's: process-shared locks that it writes */
 	void *locals;	      /* greenlet locals of the public API */
 	void *user;	      /* the public API's own part */
 	int64_t wall, wall_deadline; /* the last answer of vv__wall_deadline, */

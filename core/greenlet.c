@@ -584,6 +584,7 @@ static void reset(struct vv_greenlet *g, struct vv_greenlet *me, vv__start_fn fn
 	g->wait = NULL;
 	g->alt_stack = (stack_t){.ss_size = 0};
 	g->handled = 0;
+	memset(g->writes, 0, sizeof g->writes);
 	g->dtors = g->locals = g->user = g->signal_data = g->sched = NULL;
 }
 

@@ -4,7 +4,8 @@
  * readers first, or (writer-preferring kinds) the next writer. A kind that also holds new readers back while a writer
  * waits needs to know that one waits: their number is kept in a padding word of the lock, which is zero from the start.
  *
- * A process-shared one hops to the real call, under a kernel thread's id while it is written.
+ * A process-shared one is taken with the trylocks, too; who finds it busy hops to the real call, under a kernel thread's
+ * id. Its writer's id tells other processes nothing: each greenlet knows itself which locks it writes.
  */
 #include "sync.h"
 
@@ -121,16 +122,87 @@ static int real_lock(pthread_rwlock_t *l, const struct request *q)
 	return q->time ? REAL(pthread_rwlock_clockrdlock)(l, q->clock, q->time) : REAL(pthread_rwlock_rdlock)(l);
 }
 
+/* ---- process-shared ones ---------------------------------------------------------------------------- */
+
+/* Where g has noted that it writes l, or, for null, a free place. Null if there is none. */
+static const void **place_of(struct vv_greenlet *g, const void *l)
+{
+	for (size_t i = 0; i < sizeof g->writes / sizeof *g->writes; i++) {
+		if (g->writes[i] == l)
+			return &g->writes[i];
+	}
+	return NULL;
+}
+
+/* A greenlet of another process may bear the same id as g. */
+static bool writes_shared(struct vv_greenlet *g, pthread_rwlock_t *l)
+{
+	return written_by(l, vv__tcb_tid(g)) && place_of(g, l);
+}
+
+/* EBUSY also if g has no place to note that it writes. */
+static int try_shared(struct vv_greenlet *g, pthread_rwlock_t *l, bool write)
+{
+	const void **place = write ? place_of(g, NULL) : NULL;
+	int r;
+
+	if (!write)
+		return REAL(pthread_rwlock_tryrdlock)(l);
+	r = place ? REAL(pthread_rwlock_trywrlock)(l) : EBUSY;
+	if (r == 0)
+		*place = l;
+	return r;
+}
+
 static int lock_shared(struct vv_greenlet *g, pthread_rwlock_t *l, const struct request *q)
 {
 	struct vv__ownership o;
 	int r;
 
+	if (!q->time || (vv__wait_clock(q->clock) && vv__timespec_valid(q->time))) {
+		r = try_shared(g, l, q->write);
+		if (r == EBUSY && writes_shared(g, l))
+			r = EDEADLK;
+		if (r != EBUSY)
+			return r;
+	}
 	vv__own(g, &o);
 	r = real_lock(l, q);
 	vv__disown(g, &o, r == 0 && q->write);
 	return r;
 }
+
+static int try_write_shared(struct vv_greenlet *g, pthread_rwlock_t *l)
+{
+	struct vv__ownership o;
+	int r;
+
+	if (place_of(g, NULL))
+		return try_shared(g, l, true);
+	vv__own(g, &o);
+	r = REAL(pthread_rwlock_trywrlock)(l);
+	vv__disown(g, &o, r == 0);
+	return r;
+}
+
+static int unlock_shared(struct vv_greenlet *g, pthread_rwlock_t *l)
+{
+	struct vv__ownership o;
+	const void **place = place_of(g, l);
+	int r;
+
+	if (place)
+		*place = NULL;
+	if (!vv__owned_as(g, __atomic_load_n(&l->__data.__cur_writer, __ATOMIC_RELAXED)))
+		return REAL(pthread_rwlock_unlock)(l);
+	vv__own(g, &o);
+	r = REAL(pthread_rwlock_unlock)(l);
+	vv__disown(g, &o, false);
+	vv__own_less(g);
+	return r;
+}
+
+/* ---- locking ---------------------------------------------------------------------------------------- */
 
 static int lock_for(pthread_rwlock_t *l, const struct request *q)
 {
@@ -199,15 +271,10 @@ VV_ALIAS(__pthread_rwlock_tryrdlock, pthread_rwlock_tryrdlock);
 VV_EXPORT int pthread_rwlock_trywrlock(pthread_rwlock_t *l)
 {
 	struct vv_greenlet *g = vv__me();
-	struct vv__ownership o;
-	int r;
 
 	if (!l->__data.__shared || !vv__family_on(sync))
 		return REAL(pthread_rwlock_trywrlock)(l);
-	vv__own(g, &o);
-	r = REAL(pthread_rwlock_trywrlock)(l);
-	vv__disown(g, &o, r == 0);
-	return r;
+	return try_write_shared(g, l);
 }
 VV_ALIAS(__pthread_rwlock_trywrlock, pthread_rwlock_trywrlock);
 
@@ -237,20 +304,6 @@ static bool read_unlock(pthread_rwlock_t *l, bool *last)
 	    &l->__data.__readers, &state, after, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
 	*last = after == 0;
 	return true;
-}
-
-static int unlock_shared(struct vv_greenlet *g, pthread_rwlock_t *l)
-{
-	struct vv__ownership o;
-	int r;
-
-	if (!vv__owned_as(g, __atomic_load_n(&l->__data.__cur_writer, __ATOMIC_RELAXED)))
-		return REAL(pthread_rwlock_unlock)(l);
-	vv__own(g, &o);
-	r = REAL(pthread_rwlock_unlock)(l);
-	vv__disown(g, &o, false);
-	vv__own_less(g);
-	return r;
 }
 
 VV_EXPORT int pthread_rwlock_unlock(pthread_rwlock_t *l)

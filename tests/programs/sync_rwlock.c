@@ -97,6 +97,54 @@ static void writer_preference(void)
 	join(r);
 }
 
+/* One writer of many process-shared locks: each knows its writer, and so does nobody else. */
+enum { MANY = 7 };
+static pthread_rwlock_t shared[MANY];
+
+static void *try_them(void *arg)
+{
+	struct timespec soon = clock_in(CLOCK_REALTIME, 5);
+
+	for (int i = 0; i < MANY; i++) {
+		expect(pthread_rwlock_trywrlock(&shared[i]) == EBUSY && pthread_rwlock_tryrdlock(&shared[i]) == EBUSY);
+		expect(pthread_rwlock_timedrdlock(&shared[i], &soon) == ETIMEDOUT);
+		expect(pthread_rwlock_timedwrlock(&shared[i], &soon) == ETIMEDOUT);
+	}
+	return arg;
+}
+
+static void *write_many(void *arg)
+{
+	struct timespec invalid = {1, 2000000000};
+
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < MANY; i++) {
+			expect(pthread_rwlock_timedwrlock(&shared[i], &invalid) == EINVAL);
+			expect((round ? pthread_rwlock_trywrlock : pthread_rwlock_wrlock)(&shared[i]) == 0);
+		}
+		for (int i = 0; i < MANY; i++) {
+			expect(pthread_rwlock_wrlock(&shared[i]) == EDEADLK);
+			expect(pthread_rwlock_rdlock(&shared[i]) == EDEADLK);
+		}
+		join(start(try_them, NULL));
+		for (int i = 0; i < MANY; i++)
+			expect(pthread_rwlock_unlock(&shared[i]) == 0);
+	}
+	return arg;
+}
+
+static void shared_ones(void)
+{
+	pthread_rwlockattr_t attr;
+
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	for (int i = 0; i < MANY; i++)
+		expect(pthread_rwlock_init(&shared[i], &attr) == 0);
+	join(start(write_many, NULL));
+	write_many(NULL);
+}
+
 int main(void)
 {
 	pthread_t t[6];
@@ -118,5 +166,6 @@ int main(void)
 	tell_error(pthread_rwlock_unlock(&rw));
 	tell_error(pthread_rwlock_destroy(&rw));
 	writer_preference();
+	shared_ones();
 	return 0;
 }
