@@ -36,7 +36,7 @@ struct vv_greenlet *vv__of_clock(clockid_t clock)
 	return moves(g) ? g : NULL;
 }
 
-static clockid_t number_of(int tid)
+clockid_t vv__clock_number(int tid)
 {
 	return (clockid_t)(~(unsigned)tid << 3) | THREAD;
 }
@@ -49,18 +49,13 @@ VV_EXPORT int pthread_getcpuclockid(pthread_t t, clockid_t *clock)
 		return REAL(pthread_getcpuclockid)(t, clock);
 	if (ended(g))
 		return ESRCH;
-	*clock = number_of(g->tid);
+	*clock = vv__clock_number(g->tid);
 	return 0;
-}
-
-static struct timespec timespec_of(int64_t ns)
-{
-	return (struct timespec){ns / 1000000000, ns % 1000000000};
 }
 
 static long tell(struct vv_greenlet *g, struct timespec *to)
 {
-	struct timespec t = timespec_of(vv__cpu_time(g));
+	struct timespec t = vv__timespec_of(vv__cpu_time(g));
 
 	if (vv__on_stack(to))
 		*to = t;
@@ -88,7 +83,7 @@ VV_EXPORT int clock_gettime(clockid_t clock, struct timespec *t)
 /* The caller's own, by number, has the same resolution, and may as little be set. */
 static clockid_t known(clockid_t clock)
 {
-	return clock < 0 && vv__of_clock(clock) ? number_of(ITSELF) : clock;
+	return clock < 0 && vv__of_clock(clock) ? vv__clock_number(ITSELF) : clock;
 }
 
 VV_EXPORT int clock_getres(clockid_t clock, struct timespec *t)
@@ -105,11 +100,6 @@ VV_EXPORT int clock_settime(clockid_t clock, const struct timespec *t)
 
 /* ---- sleeping by another's clock ---- */
 
-static int64_t nanoseconds(const struct timespec *t)
-{
-	return t->tv_sec > INT64_MAX / 2000000000 ? INT64_MAX / 2 : t->tv_sec * 1000000000 + t->tv_nsec;
-}
-
 /* It cannot run faster than time passes: sleep for what is missing, and look again. No oftener than the kernel, which looks
  * at its ticks. One that has ended never gets there, as with the kernel. */
 int vv__sleep_by_cpu(struct vv_greenlet *g, int flags, const struct timespec *want, struct timespec *left)
@@ -122,14 +112,14 @@ int vv__sleep_by_cpu(struct vv_greenlet *g, int flags, const struct timespec *wa
 
 	if (g == vv__me() || !vv__timeout_valid(want))
 		return EINVAL;
-	target = nanoseconds(want) + (flags & TIMER_ABSTIME ? 0 : vv__cpu_time(g));
+	target = vv__nanoseconds(want) + (flags & TIMER_ABSTIME ? 0 : vv__cpu_time(g));
 	for (rest = target; r == 0;) {
 		if (g->id == id && !ended(g) && (rest = target - vv__cpu_time(g)) <= 0)
 			return 0;
-		t = timespec_of(rest < TICK_NS ? TICK_NS : rest);
+		t = vv__timespec_of(rest < TICK_NS ? TICK_NS : rest);
 		r = clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL);
 	}
-	t = timespec_of(rest);
+	t = vv__timespec_of(rest);
 	if (r == EINTR && left && !(flags & TIMER_ABSTIME) && vv__copy_out(left, &t, sizeof t) < 0)
 		r = EFAULT;
 	return r;

@@ -9,6 +9,9 @@
 /* Whose CPU clock this is, if the kernel does not know it; or null. */
 struct vv_greenlet *vv__of_clock(clockid_t clock);
 
+/* As the kernel numbers the CPU clock of a thread. */
+clockid_t vv__clock_number(int tid);
+
 /* As clock_nanosleep by g's. */
 int vv__sleep_by_cpu(struct vv_greenlet *g, int flags, const struct timespec *want, struct timespec *left);
 

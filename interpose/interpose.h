@@ -99,6 +99,13 @@ void vv__stats_report_exec(void);
 /* Deadline of a relative or absolute time; past or zero means now. */
 int64_t vv__deadline_in(int64_t ns);
 int64_t vv__deadline_at(clockid_t clock, const struct timespec *ts);
+/* -1 for a time before 0; what is too large for nanoseconds is at least very large. */
+int64_t vv__nanoseconds(const struct timespec *ts);
+static inline struct timespec vv__timespec_of(int64_t ns)
+{
+	return (struct timespec){ns / 1000000000, ns % 1000000000};
+}
+
 /* Lengths that the kernel refuses, or has nothing to do for. */
 static inline bool vv__odd_length(size_t n)
 {

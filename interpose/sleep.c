@@ -11,7 +11,7 @@ int64_t vv__deadline_in(int64_t ns)
 	return ns <= 0 ? now : ns > VV__FOREVER - 1 - now ? VV__FOREVER - 1 : now + ns;
 }
 
-static int64_t nanoseconds(const struct timespec *ts)
+int64_t vv__nanoseconds(const struct timespec *ts)
 {
 	if (ts->tv_sec > INT64_MAX / 2000000000)
 		return INT64_MAX / 2;
@@ -23,11 +23,11 @@ int64_t vv__deadline_at(clockid_t clock, const struct timespec *ts)
 	struct timespec now;
 
 	if (clock == CLOCK_MONOTONIC)
-		return nanoseconds(ts);
+		return vv__nanoseconds(ts);
 	if (clock == CLOCK_REALTIME)
-		return vv__wall_deadline(nanoseconds(ts));
+		return vv__wall_deadline(vv__nanoseconds(ts));
 	clock_gettime(clock, &now);
-	return vv__deadline_in(nanoseconds(ts) - nanoseconds(&now));
+	return vv__deadline_in(vv__nanoseconds(ts) - vv__nanoseconds(&now));
 }
 
 /* Clocks that the hub's deadlines can follow; the others (CPU time, alarms) are the kernel's. */
@@ -70,7 +70,7 @@ VV_EXPORT int clock_nanosleep(clockid_t clock, int flags, const struct timespec 
 		return EFAULT;
 	if (!ours(clock) || !vv__timespec_valid(want) || want->tv_sec < 0)
 		return hop_sleep(clock, flags, want, left);
-	deadline = flags & TIMER_ABSTIME ? vv__deadline_at(clock, want) : vv__deadline_in(nanoseconds(want));
+	deadline = flags & TIMER_ABSTIME ? vv__deadline_at(clock, want) : vv__deadline_in(vv__nanoseconds(want));
 	r = vv__sleep_until(deadline, VV__EINTR | VV__CANCEL);
 	if (r == -ECANCELED)
 		vv__cancel_now();

@@ -1,9 +1,13 @@
 /*
  * POSIX timers that signal one thread (SIGEV_THREAD_ID): a greenlet's id means nothing to the kernel. Such a timer sends
  * the process SIGCANCEL, which no kernel thread blocks and which has no default action to fear; its handler looks up
- * by the timer's id what the program wanted, and sends that to the greenlet. All other timers are the kernel's and libc's.
+ * by the timer's id what the program wanted, and sends that to the greenlet.
+ *
+ * Timers on the CPU clock of a greenlet are the kernel's, too: it gets a kernel thread of its own, whose clock runs with the
+ * greenlet's but began elsewhere. All other timers are the kernel's and libc's.
  */
 #include "../core/slice.h"
+#include "cpuclock.h"
 #include "interpose.h"
 #include "signal.h"
 
@@ -19,6 +23,14 @@ static struct route {
 	_Atomic int last;    /* the same for the signal that was taken last */
 } routes[TIMERS];
 static _Atomic int routed;
+
+/* Timers on CPU clocks. */
+static struct by_cpu {
+	_Atomic int taken;
+	int timer;
+	int64_t ahead; /* the greenlet's clock of its kernel thread's */
+} by_cpu[TIMERS];
+static _Atomic int by_cpu_n;
 static _Atomic bool slice_alarms;
 
 static struct route *find(int timer)
@@ -63,6 +75,82 @@ void vv__timer_taken(siginfo_t *info)
 	atomic_store(&r->kept, false);
 }
 
+/* ---- CPU clocks ---- */
+
+/* The kernel's number for the clock of g's own kernel thread, 0 if it has none. Another that waits cannot be given one. */
+static clockid_t own_clock(struct vv_greenlet *g)
+{
+	if (g == vv__me()) {
+		if (!g->pinned)
+			vv__pin();
+		return CLOCK_THREAD_CPUTIME_ID;
+	}
+	return g->pinned ? vv__clock_number(vv__carrier_tid(g)) : 0;
+}
+
+static struct by_cpu *find_by_cpu(timer_t timer)
+{
+	intptr_t id = (intptr_t)timer;
+
+	for (int i = 0; i < TIMERS && atomic_load(&by_cpu_n); i++)
+		if (atomic_load(&by_cpu[i].taken) && by_cpu[i].timer == id)
+			return &by_cpu[i];
+	return NULL;
+}
+
+/* Without room for it, absolute times are wrong. */
+static void note_by_cpu(timer_t timer, int64_t ahead)
+{
+	for (int i = 0; i < TIMERS; i++) {
+		int none = 0;
+
+		if (!atomic_compare_exchange_strong(&by_cpu[i].taken, &none, 1))
+			continue;
+		by_cpu[i].timer = (int)(intptr_t)timer;
+		by_cpu[i].ahead = ahead;
+		atomic_fetch_add(&by_cpu_n, 1);
+		return;
+	}
+}
+
+static int create(clockid_t clock, struct sigevent *event, timer_t *timer)
+{
+	struct vv_greenlet *g = vv__of_clock(clock);
+	int64_t ahead;
+	int r;
+
+	if (!g)
+		return REAL(timer_create)(clock, event, timer);
+	clock = own_clock(g);
+	if (!clock)
+		return vv__errno_return(-ENOTSUP);
+	ahead = vv__cpu_time(g) - vv__kernel_cpu_time(vv__carrier_tid(g));
+	r = REAL(timer_create)(clock, event, timer);
+	if (r == 0)
+		note_by_cpu(*timer, ahead);
+	return r;
+}
+
+VV_EXPORT int timer_settime(
+    timer_t timer, int flags, const struct itimerspec *value, struct itimerspec *before)
+{
+	struct itimerspec moved;
+	struct by_cpu *t;
+	int64_t ns;
+
+	vv__me();
+	t = find_by_cpu(timer);
+	if (!t || !(flags & TIMER_ABSTIME) || !value || !vv__timeout_valid(&value->it_value))
+		return REAL(timer_settime)(timer, flags, value, before);
+	moved = *value;
+	ns = vv__nanoseconds(&value->it_value);
+	if (ns) /* 0 would stop it */
+		moved.it_value = vv__timespec_of(ns > t->ahead ? ns - t->ahead : 1);
+	return REAL(timer_settime)(timer, flags, &moved, before);
+}
+
+/* ---- */
+
 /* glibc's timer is the kernel's id, unless it is one with SIGEV_THREAD. */
 static bool route(timer_t timer, struct vv_greenlet *g, const struct sigevent *event)
 {
@@ -92,14 +180,14 @@ VV_EXPORT int timer_create(clockid_t clock, struct sigevent *event, timer_t *tim
 	if (event && event->sigev_notify == SIGEV_THREAD_ID && !me->is_hub)
 		g = vv__of_tid(event->_sigev_un._tid);
 	if (!g || g->foreign || event->sigev_signo < 1 || event->sigev_signo > VV__SIGNALS)
-		return REAL(timer_create)(clock, event, timer);
+		return create(clock, event, timer);
 	vv__install_cancel_handler();
 	copy = *event;
 	copy.sigev_notify = SIGEV_SIGNAL;
 	copy.sigev_signo = VV__SIGCANCEL;
-	r = REAL(timer_create)(clock, &copy, timer);
+	r = create(clock, &copy, timer);
 	if (r == 0 && !route(*timer, g, event)) {
-		REAL(timer_delete)(*timer);
+		timer_delete(*timer);
 		return vv__errno_return(-EAGAIN);
 	}
 	return r;
@@ -116,11 +204,17 @@ VV_EXPORT int timer_getoverrun(timer_t timer)
 
 VV_EXPORT int timer_delete(timer_t timer)
 {
+	struct by_cpu *clocked;
 	struct route *route;
 	int r;
 
 	vv__me();
 	r = REAL(timer_delete)(timer);
+	clocked = r == 0 ? find_by_cpu(timer) : NULL;
+	if (clocked) {
+		atomic_store(&clocked->taken, 0);
+		atomic_fetch_sub(&by_cpu_n, 1);
+	}
 	route = r == 0 ? find((int)(intptr_t)timer) : NULL;
 	if (route) {
 		atomic_store(&route->g, NULL);
