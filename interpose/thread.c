@@ -257,6 +257,22 @@ static int create_by_default(pthread_t *thread, void *(*fn)(void *), void *arg)
 	return r;
 }
 
+/* Attributes that are as pthread_attr_init leaves them need not be read one by one. */
+static bool asks_for_nothing(const pthread_attr_t *attr)
+{
+	static pthread_attr_t fresh;
+	static _Atomic bool made;
+	pthread_attr_t now;
+
+	if (vv__unlikely(!atomic_load(&made))) {
+		if (pthread_attr_init(&now))
+			return false;
+		fresh = now;
+		atomic_store(&made, true);
+	}
+	return memcmp(attr, &fresh, sizeof fresh) == 0;
+}
+
 VV_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
 {
 	struct vv_greenlet *g = vv__me();
@@ -266,10 +282,10 @@ VV_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void
 		return fall_back(thread, attr, fn, arg);
 	if (vv__fanout_on())
 		vv__fanout_thread();
-	if (!attr && vv__unlikely(atomic_load(&defaults_changed)))
-		r = create_by_default(thread, fn, arg);
+	if (vv__unlikely(atomic_load(&defaults_changed)))
+		r = attr ? create(thread, attr, fn, arg) : create_by_default(thread, fn, arg);
 	else
-		r = create(thread, attr, fn, arg);
+		r = create(thread, attr && asks_for_nothing(attr) ? NULL : attr, fn, arg);
 	if (r == 0)
 		vv__pin_tracer(g);
 	/* no libev: said once at the start, threads stay kernel threads */
