@@ -127,6 +127,14 @@ void vv__place_created(struct vv_greenlet *g, void *place);
 /* Say so in attr. */
 void vv__place_describe(struct vv_greenlet *g, pthread_attr_t *attr);
 
+/* ---- signalfd.c ---- */
+
+/* A signal is directed at g, which blocks it. True if it is now pending in the kernel, where a signalfd of the program's finds
+ * it; else keep it. */
+bool vv__leave_to_kernel(const struct vv_greenlet *g, int sig, const siginfo_t *info);
+/* The same for what is kept for g. */
+void vv__show_kept(struct vv_greenlet *g);
+
 /* ---- sigwait.c ---- */
 
 /* True if g is in sigwait or its like for sig. */

@@ -79,6 +79,8 @@ int vv__signal_greenlet(struct vv_greenlet *g, int sig, const siginfo_t *info)
 		return -vv__syscall(SYS_kill, vv__syscall(SYS_getpid), sig);
 	if (!(g->mask & vv__bit(sig)) && vv__is_ignored(sig))
 		return 0;
+	if (g->mask & vv__bit(sig) && vv__leave_to_kernel(g, sig, info))
+		return 0;
 	vv__install_cancel_handler();
 	if (no_room(sig) || vv__keep(sig, info, g, true) < 0)
 		return EAGAIN;
@@ -239,6 +241,7 @@ void vv__keep_pending(struct vv_greenlet *g)
 				break;
 		}
 	}
+	vv__show_kept(g);
 }
 
 /* exec: what is kept for g, which blocks it, is to be pending in the new program. True if something was. */
