@@ -2,7 +2,6 @@
  * signalfd finds signals directed at one thread: sent by another thread, by itself, queued with a value, sent before the
  * descriptor was made, and before the first thread was. What is read is not pending any more.
  */
-#define _GNU_SOURCE
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
