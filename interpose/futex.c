@@ -137,14 +137,15 @@ static long futex_wait(struct vv_greenlet *g, struct call *c)
 	return raw_hopped(c->raw);
 }
 
+/* Less than one is one, as in the kernel. */
 static long wake(uint32_t *word, int op, int n, uint32_t bits)
 {
-	int woken = n > 0 && !is_odd(word) ? vv__wake_masked(word, bits, n) : 0;
+	int most = n > 1 ? n : 1, woken = is_odd(word) ? 0 : vv__wake_masked(word, bits, most);
 	long r;
 
-	if (n > 0 && woken >= n)
+	if (woken >= most)
 		return woken;
-	r = vv__syscall(SYS_futex, word, FUTEX_WAKE_BITSET | (op & FUTEX_PRIVATE_FLAG), n - woken, 0, 0, bits);
+	r = vv__syscall(SYS_futex, word, FUTEX_WAKE_BITSET | (op & FUTEX_PRIVATE_FLAG), most - woken, 0, 0, bits);
 	return r < 0 ? (woken ? woken : r) : woken + r;
 }
 

@@ -67,6 +67,7 @@ static void wakes(void)
 	tell(futex(&a, FUTEX_WAKE_BITSET, 1, NULL, NULL, 1));
 	tell(futex(&a, FUTEX_WAKE_BITSET, 10, NULL, NULL, 16));
 	tell(futex(&a, FUTEX_WAKE, 1, NULL, NULL, 0));
+	tell(futex(&a, FUTEX_WAKE, 0, NULL, NULL, 0)); /* wakes one, as any number below */
 	tell(futex(&a, FUTEX_WAKE, 10, NULL, NULL, 0));
 	tell(futex(&a, FUTEX_WAKE, 10, NULL, NULL, 0));
 	end_waiters(t);
