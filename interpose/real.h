@@ -1,6 +1,6 @@
 /*
  * The real functions: REAL(read)(fd, buf, n) is libc's read. The table is filled at the first need, in one go, with
- * dlsym(RTLD_NEXT), which allocates nothing when it succeeds; vv__me() sees to it, so every function that asked who
+ * what dlsym(RTLD_NEXT) would find, and allocates nothing; vv__me() sees to it, so every function that asked who
  * calls may use it. A function that did not ask calls vv__real_need() first.
  */
 #ifndef VV_REAL_H
