@@ -102,14 +102,6 @@ static bool is_lost(pthread_mutex_t *m, int kind)
 	return kind & VV__ROBUST && __atomic_load_n(&m->__data.__owner, __ATOMIC_RELAXED) == VV__NOT_RECOVERABLE;
 }
 
-/* The kernel gave a dead owner's mutex to its own thread; g bears another id. */
-static void inherit(struct vv_greenlet *g, pthread_mutex_t *m)
-{
-	int *word = &m->__data.__lock;
-
-	__atomic_store_n(word, (*word & ~FUTEX_TID_MASK) | vv__tcb_tid(g), __ATOMIC_SEQ_CST);
-}
-
 /* What locking m answers, if it need not wait: never EBUSY for a mutex that the caller's kind would refuse to wait for. */
 static int attempt(struct vv_greenlet *g, pthread_mutex_t *m, int kind)
 {
@@ -118,8 +110,6 @@ static int attempt(struct vv_greenlet *g, pthread_mutex_t *m, int kind)
 	if (is_lost(m, kind))
 		return ENOTRECOVERABLE;
 	r = REAL(pthread_mutex_trylock)(m);
-	if (r == EOWNERDEAD && kind & VV__INHERIT)
-		inherit(g, m);
 	if (r == EBUSY && (kind & (VV__TYPE | VV__ROBUST | VV__INHERIT)) == PTHREAD_MUTEX_ERRORCHECK &&
 	    __atomic_load_n(&m->__data.__owner, __ATOMIC_RELAXED) == vv__tcb_tid(g))
 		return EDEADLK;
@@ -146,7 +136,7 @@ static int lock_parked(struct vv_greenlet *g, pthread_mutex_t *m, int64_t deadli
 /* What libc says to a time when it is about to wait. The three families of kinds check in three ways. */
 static int check_time(int kind, const struct timespec *ts)
 {
-	if (kind & VV__INHERIT)
+	if (kind & (VV__INHERIT | VV__INHERITED))
 		return ts->tv_sec < 0 || !vv__timespec_valid(ts) ? EINVAL : 0;
 	if (kind & VV__ROBUST && !vv__timespec_valid(ts))
 		return EINVAL;
@@ -278,12 +268,8 @@ VV_EXPORT int pthread_mutex_trylock(pthread_mutex_t *m)
 	int kind = vv__mutex_kind(m), r;
 	struct vv__ownership o;
 
-	if (!vv__mutex_needs_kernel_id(kind) || !vv__family_on(sync)) {
-		r = REAL(pthread_mutex_trylock)(m);
-		if (r == EOWNERDEAD && kind & VV__INHERIT)
-			inherit(g, m);
-		return r;
-	}
+	if (!vv__mutex_needs_kernel_id(kind) || !vv__family_on(sync))
+		return REAL(pthread_mutex_trylock)(m);
 	note_priority(g, m);
 	vv__own(g, &o);
 	r = REAL(pthread_mutex_trylock)(m);
@@ -423,8 +409,20 @@ int vv__mutex_reacquire(struct vv_greenlet *g, pthread_mutex_t *m)
 
 /* ---- attributes that matter here -------------------------------------------------------------------- */
 
-/* glibc marks every robust mutex as process-shared. Tell the private ones apart: for robust kinds it never looks at
- * that bit again. */
+/*
+ * glibc marks every robust mutex as process-shared. Tell the private ones apart: for robust kinds it never looks at that
+ * bit again. Nor are they to inherit: libc would have the kernel give a dead owner's mutex to the next one, and the kernel
+ * writes its own id of that thread into it. No waiter of a private mutex is in the kernel, so nobody inherits anything.
+ */
+static void note_private(pthread_mutex_t *m)
+{
+	int *kind = &m->__data.__kind;
+
+	*kind &= ~VV__SHARED;
+	if (*kind & VV__INHERIT && vv__family_on(sync))
+		*kind ^= VV__INHERIT | VV__INHERITED;
+}
+
 VV_EXPORT int pthread_mutex_init(pthread_mutex_t *m, const pthread_mutexattr_t *attr)
 {
 	int r, shared = PTHREAD_PROCESS_SHARED;
@@ -434,7 +432,7 @@ VV_EXPORT int pthread_mutex_init(pthread_mutex_t *m, const pthread_mutexattr_t *
 	r = REAL(pthread_mutex_init)(m, attr);
 	if (r == 0 && attr && m->__data.__kind & VV__ROBUST && pthread_mutexattr_getpshared(attr, &shared) == 0 &&
 	    shared == PTHREAD_PROCESS_PRIVATE)
-		m->__data.__kind &= ~VV__SHARED;
+		note_private(m);
 	return r;
 }
 VV_ALIAS(__pthread_mutex_init, pthread_mutex_init);

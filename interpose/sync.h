@@ -14,6 +14,7 @@ enum {
 	VV__PROTECT = 64,
 	VV__SHARED = 128,
 	VV__NO_ELISION = 512,
+	VV__INHERITED = 1 << 20, /* ours, libc does not look there: a private robust one that was to inherit */
 };
 
 /* What __owner holds after the owner of a robust mutex has died. */
