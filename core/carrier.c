@@ -395,9 +395,9 @@ struct vv__carrier *vv__carrier_first(struct vv_greenlet *main)
 	if (main == vv__self)
 		vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &main->mask, sizeof main->mask);
 	first.mask = main->mask;
-	main->cpu_ns = first.charged = vv__kernel_cpu_time(main->tid);
+	main->cpu_ns = first.clock.charged = vv__kernel_cpu_time(main->tid);
 	if (main != vv__self)
-		first.clock_of = main;
+		vv__clock_handover(&first, main);
 	first.alt_stack = main->alt_stack;
 	if (main == vv__self)
 		vv__learn_alt_stack(main, &first);
@@ -425,7 +425,7 @@ void vv__rejoin(struct vv_greenlet *g)
 	vv__trace(VV__TRACE_STOP, g->id, 0, c->tid, VV__TRACE_READY);
 	if (g->hog && vv__now() - g->stretch_start < SHORT_STRETCH_NS)
 		g->hog = false;
-	if (vv__clocks || c->clock_of == g)
+	if (vv__clocks || c->clock.of == g)
 		vv__clock_switch(c, NULL);
 	c->post = g;
 	vv__learn_alt_stack(g, c);
@@ -509,7 +509,7 @@ void vv__pin(void)
 		move(g); /* also if it is alone: others may come */
 	g->pinned = true;
 	g->hop_frame = UINTPTR_MAX; /* no jump ends it */
-	if (g->hopped && g->carrier->clock_of != g)
+	if (g->hopped && g->carrier->clock.of != g)
 		vv__clock_switch(g->carrier, g);
 	vv__carrier_spoil();
 }

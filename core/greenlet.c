@@ -366,7 +366,7 @@ static void end(struct vv_greenlet *g, void *value, bool unwound)
 	}
 	vv__trace(VV__TRACE_STOP, g->id, 0, g->hub->carrier->tid, VV__TRACE_ENDED);
 	if (vv__unlikely(vv__clocks))
-		vv__clock_switch(g->hub->carrier, NULL);
+		vv__clock_turn(g->hub->carrier, NULL);
 	g->hub->ended = g;
 	vv__stop_alt_stack(g);
 	g->hub->leave_alt_stack = true;

@@ -313,14 +313,14 @@ static vv__slow void note_switch(struct vv__hub *h, struct vv_greenlet *g, struc
 	if (vv__tracing)
 		vv__trace_switch(g, next, h->carrier->tid);
 	if (vv__clocks)
-		vv__clock_switch(h->carrier, next);
+		vv__clock_turn(h->carrier, next);
 }
 
 static vv__slow void note_run(struct vv__hub *h, struct vv_greenlet *g)
 {
 	vv__trace(VV__TRACE_RUN, g->id, 0, h->carrier->tid, VV__TRACE_READY);
 	if (vv__clocks)
-		vv__clock_switch(h->carrier, g);
+		vv__clock_turn(h->carrier, g);
 }
 
 static inline void prepare(struct vv__hub *h, struct vv_greenlet *g)
@@ -431,6 +431,8 @@ static bool give_away(struct vv__hub *h, struct vv_greenlet *g)
 	c = vv__carrier_take(false);
 	if (!c)
 		return false;
+	if (vv__clocks)
+		vv__clock_switch(h->carrier, NULL); /* its earlier turns, too */
 	atomic_store_explicit(&g->state, VV__RUNNING, memory_order_relaxed);
 	g->carrier = c;
 	g->holds = false;
@@ -526,9 +528,13 @@ static void sleep_until_event(struct vv__hub *h)
 	bool blocked = is_blocked(h);
 
 	h->doubt = blocked;
+	if (vv__unlikely(vv__clocks))
+		vv__clock_switch(h->carrier, NULL); /* sleep is nobody's turn */
 	atomic_store(&h->sleeping, 1);
 	vv__poller_run(!h->head && !atomic_load(&h->inbox) && !atomic_load(&h->signals));
 	atomic_store(&h->sleeping, 0);
+	if (vv__unlikely(vv__clocks))
+		vv__clock_switch(h->carrier, NULL);
 	if (blocked && !h->doubt && is_blocked(h))
 		report_blocked(h);
 	if (vv__unlikely(atomic_load(&vv__monitor_deep)))

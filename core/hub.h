@@ -7,6 +7,21 @@
 #include "core.h"
 #include "deadline.h"
 
+/* The CPU clock of a carrier: core/cpuclock.c. */
+enum { VV__TURNS = 32 };
+struct vv__cpu_clock {
+	_Atomic int lock;
+	struct vv_greenlet *of; /* whose time it is; null: nobody's, or not known */
+	uint64_t of_id;
+	int64_t charged;  /* so much of the kernel thread's time has been shared out, */
+	uint64_t counter; /* which was when the CPU's counter said this */
+	unsigned n;	  /* turns since */
+	struct vv__turn {
+		struct vv_greenlet *g;
+		uint64_t id, end;
+	} turns[VV__TURNS];
+};
+
 /*
  * A kernel thread on which greenlets run. One at a time carries the hub; the others run a handed-over or hopping
  * greenlet, or sleep in vv__carrier_idle on a stack of their own until they are given a job. `post` is the greenlet
@@ -26,9 +41,7 @@ struct vv__carrier {
 	uint64_t owner_id;
 	bool spoiled;	    /* has attributes that its greenlet gave it: not to be used again */
 	stack_t alt_stack; /* and the alternate signal stack; size 0: none */
-	_Atomic unsigned clock_turn;	 /* core/cpuclock.c's */
-	struct vv_greenlet *clock_of; /* whose time its CPU clock counts since `charged`; null: nobody's, or not known */
-	int64_t charged;
+	struct vv__cpu_clock clock;
 	stack_t spare_stack; /* for overflow.c, where a greenlet has none; size 0: not wanted */
 };
 
@@ -119,6 +132,8 @@ extern bool vv__clocks;	  /* accounting is on */
 extern bool vv__watching; /* that, or the trace: switches have something to note */
 /* The calling kernel thread is c's: what it has used is charged, the rest will be next's (null: nobody's). */
 void vv__clock_switch(struct vv__carrier *c, struct vv_greenlet *next);
+/* The same for a change of hands on the hub: may be charged later, in one go with others. */
+void vv__clock_turn(struct vv__carrier *c, struct vv_greenlet *next);
 /* What c will use is nobody's. */
 void vv__clock_unknown(struct vv__carrier *c);
 /* The monitor gives the hub to another carrier, g keeps c. */

@@ -17,14 +17,14 @@ _Static_assert(sizeof(struct vv__trace_ring) <= VV__TRACE_HEADER, "the header ho
 
 bool vv__tracing;
 static struct vv__trace_ring *ring;
-static bool counter;			    /* the CPU's counter is good for a clock */
+bool vv__counter_is_clock;
 static char json[PATH_MAX], file[PATH_MAX]; /* file: of the ring */
 static const char *_Atomic words[sizeof ring->words / sizeof *ring->words];
 
 /* ---- the clock ---- */
 
 /* The kernel uses the counter itself: it goes on at the same pace on every CPU. */
-static bool counter_is_clock(void)
+static bool kernel_trusts_counter(void)
 {
 #ifdef __x86_64__
 	char name[8] = "";
@@ -41,18 +41,14 @@ static bool counter_is_clock(void)
 #endif
 }
 
+void vv__counter_try(void)
+{
+	vv__counter_is_clock = kernel_trusts_counter();
+}
+
 static inline uint64_t read_clock(void)
 {
-	if (vv__unlikely(!counter))
-		return (uint64_t)vv__now();
-#ifdef __x86_64__
-	return __builtin_ia32_rdtsc();
-#else
-	uint64_t t;
-
-	__asm__ volatile("mrs %0, cntvct_el0" : "=r"(t));
-	return t;
-#endif
+	return vv__likely(vv__counter_is_clock) ? vv__counter() : (uint64_t)vv__now();
 }
 
 static struct vv__trace_moment moment(void)
@@ -191,7 +187,7 @@ static long open_ring(void)
 /* Events and the clock's first two moments: between them the ring's pages are made, so that no switch pays for it. */
 static void fill_header(size_t bytes)
 {
-	counter = counter_is_clock();
+	vv__counter_try();
 	ring->first = moment();
 	vv__syscall(SYS_madvise, ring, bytes, MADV_POPULATE_WRITE);
 	strcpy(ring->words[sizeof words / sizeof *words - 1], "something");

@@ -57,6 +57,21 @@ struct vv__trace_ring {
 
 enum { VV__TRACE_HEADER = 4096 };
 
+/* The CPU's counter, and whether it is good for a clock, once that has been tried. */
+extern bool vv__counter_is_clock;
+void vv__counter_try(void);
+static inline uint64_t vv__counter(void)
+{
+#ifdef __x86_64__
+	return __builtin_ia32_rdtsc();
+#else
+	uint64_t t;
+
+	__asm__ volatile("mrs %0, cntvct_el0" : "=r"(t));
+	return t;
+#endif
+}
+
 extern bool vv__tracing;
 
 void vv__trace_start(void);
