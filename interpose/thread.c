@@ -278,7 +278,8 @@ VV_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void
 	struct vv_greenlet *g = vv__me();
 	int r;
 
-	if (!vv__family_on(thread) || g->is_hub || modules_n < 0 || vv__is_go(fn))
+	if (!vv__family_on(thread) || g->is_hub || modules_n < 0 || vv__is_go(fn) ||
+	    vv__unlikely(atomic_load_explicit(&vv__filtered, memory_order_relaxed)))
 		return fall_back(thread, attr, fn, arg);
 	if (vv__fanout_on())
 		vv__fanout_thread();
