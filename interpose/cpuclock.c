@@ -137,8 +137,8 @@ static int64_t of_timeval(const struct timeval *t)
 	return t->tv_sec * 1000000000ll + t->tv_usec * 1000;
 }
 
-/* How much was spent in the kernel is not known of a greenlet: its share is the process's. */
-static void tell_usage(struct vv_greenlet *g, struct rusage *to)
+/* How much was spent in the kernel is not known of a greenlet: its share is the process's. Neither part goes back. */
+void vv__cpu_share(struct vv_greenlet *g, int64_t *user_ns, int64_t *system_ns)
 {
 	int64_t all = vv__cpu_time(g), user, system;
 	struct rusage process;
@@ -149,8 +149,17 @@ static void tell_usage(struct vv_greenlet *g, struct rusage *to)
 	if (user + system)
 		g->user_ns += (double)(all - g->told_ns) * user / (user + system);
 	g->told_ns = all;
-	to->ru_utime = timeval_of(g->user_ns);
-	to->ru_stime = timeval_of(all - g->user_ns);
+	*user_ns = g->user_ns;
+	*system_ns = all - g->user_ns;
+}
+
+static void tell_usage(struct vv_greenlet *g, struct rusage *to)
+{
+	int64_t user, system;
+
+	vv__cpu_share(g, &user, &system);
+	to->ru_utime = timeval_of(user);
+	to->ru_stime = timeval_of(system);
 }
 
 VV_EXPORT int getrusage(__rusage_who_t who, struct rusage *usage)

@@ -7,6 +7,7 @@
 #include "detour.h"
 #include "fdinfo.h"
 #include "hop.h"
+#include "procfile.h"
 
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -45,13 +46,25 @@ static int opened(int fd, int flags)
 	return fd;
 }
 
+/* There is no such path: but perhaps it is a greenlet's. */
+static vv__slow int greenlets(const char *path, int flags, int before)
+{
+	int fd = vv__procfile_open(path, flags);
+
+	errno = fd < 0 ? ENOENT : before;
+	return fd;
+}
+
 static int open_at(int dir, const char *path, int flags, mode_t mode)
 {
 	struct vv__detour *d;
-	int fd;
+	int fd, before = errno;
 
-	if (vv__step_aside(vv__me(), file) || !vv__open_blocks(dir, path, flags))
-		return opened(REAL(openat)(dir, path, flags, mode), flags);
+	if (vv__step_aside(vv__me(), file) || !vv__open_blocks(dir, path, flags)) {
+		fd = REAL(openat)(dir, path, flags, mode);
+		return opened(
+		    vv__unlikely(fd < 0) && errno == ENOENT ? greenlets(path, flags, before) : fd, flags);
+	}
 	if ((d = vv__detour(strlen(path) + 1))) {
 		fd = (int)vv__detour_run(
 		    d, REAL(openat), dir, (long)vv__detour_copy(d, path, strlen(path) + 1), flags, mode);

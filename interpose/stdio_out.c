@@ -3,6 +3,7 @@
  * descriptor must be ready for as much as one system call is sure to take, else the greenlet parks; more than that
  * goes to a carrier. The printf family comes through its forms with a list of arguments.
  */
+#include "procfile.h"
 #include "stdio.h"
 
 #include "fdinfo.h"
@@ -345,21 +346,32 @@ VV_EXPORT int fclose(FILE *f)
 }
 VV_ALIAS(_IO_fclose, fclose);
 
-/* A named pipe waits for its other end, inside libc. */
-#define OPENER(name, params, args)                                                                           \
-	VV_EXPORT FILE *name params                                                                          \
-	{                                                                                                    \
-		FILE *result;                                                                                \
-                                                                                                             \
-		if (vv__step_aside(vv__me(), stdio) || !vv__open_blocks(AT_FDCWD, path, 0))                  \
-			return REAL(name) args;                                                              \
-		vv__hop();                                                                                   \
-		result = REAL(name) args;                                                                    \
-		vv__hop_back();                                                                              \
-		return result;                                                                               \
-	}
+static FILE *open_stream(const char *path, const char *mode)
+{
+	int before = errno, fd;
+	FILE *result = REAL(fopen)(path, mode);
 
-OPENER(fopen, (const char *path, const char *mode), (path, mode))
+	if (vv__likely(result != NULL) || errno != ENOENT || mode[0] != 'r' || strchr(mode, '+'))
+		return result;
+	fd = vv__procfile_open(path, O_RDONLY | (strchr(mode, 'e') ? O_CLOEXEC : 0));
+	if (fd < 0)
+		return NULL;
+	errno = before;
+	return fdopen(fd, mode);
+}
+
+/* A named pipe waits for its other end, inside libc. */
+VV_EXPORT FILE *fopen(const char *path, const char *mode)
+{
+	FILE *result;
+
+	if (vv__step_aside(vv__me(), stdio) || !vv__open_blocks(AT_FDCWD, path, 0))
+		return open_stream(path, mode);
+	vv__hop();
+	result = REAL(fopen)(path, mode);
+	vv__hop_back();
+	return result;
+}
 VV_ALIAS(_IO_fopen, fopen);
 VV_ALIAS(fopen64, fopen);
 
