@@ -219,6 +219,14 @@ bool vv__fd_nonblocking(int fd)
 	return flags >= 0 && flags & O_NONBLOCK;
 }
 
+bool vv__fd_has_room(int fd)
+{
+	long size = vv__syscall(SYS_fcntl, fd, F_GETPIPE_SZ);
+	int used = 0;
+
+	return size > 0 && vv__syscall(SYS_ioctl, fd, FIONREAD, &used) == 0 && used < size;
+}
+
 static int64_t ask_timeout(int fd, int option)
 {
 	struct timeval tv = {0};

@@ -116,6 +116,8 @@ bool vv__fd_writes_through(int fd);
 
 /* True if the program (or another process) has set O_NONBLOCK on fd. One system call unless fd is owned. */
 bool vv__fd_nonblocking(int fd);
+/* A pipe of which every page is in use has bytes free in them. poll says that it is full, but a write may fit. */
+bool vv__fd_has_room(int fd);
 /* SO_RCVTIMEO or SO_SNDTIMEO of fd in nanoseconds, 0 if none is set. No system call if none is known to be set. */
 int64_t vv__fd_timeout(int fd, int option);
 

@@ -319,7 +319,10 @@ static vv__slow long write_polled(struct vv__fdcall *c, const struct iovec *iov,
 
 	if (!ready && c->kind == VV__FD_POLLED && !vv__fd_nonblocking(c->fd)) {
 		r = pwritev2_raw(c->fd, iov, n, CURRENT, flags | RWF_NOWAIT);
-		return r == -EOPNOTSUPP ? -EAGAIN : r;
+		if (r != -EOPNOTSUPP)
+			return r;
+		if (!vv__fd_has_room(c->fd))
+			return -EAGAIN;
 	}
 	if ((!ready || vv__iov_bytes(iov, n) > SMALL_WRITE) && !vv__fd_nonblocking(c->fd))
 		return vv__hopped(pwritev2_raw(c->fd, iov, n, CURRENT, flags));

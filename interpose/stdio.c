@@ -182,7 +182,9 @@ enum vv__place vv__output_place(FILE *f, bool locked, size_t len)
 		return vv__stream_drain(f) ? VV__HERE : VV__FAIL;
 	if (vv__stream_pending(f) + len > PIPE_BUF)
 		return vv__stream_regular(fd) ? VV__HERE : VV__AWAY;
-	return ready(fd, POLLOUT) ? VV__HERE : park(f, locked, POLLOUT);
+	if (ready(fd, POLLOUT))
+		return VV__HERE;
+	return vv__fd_has_room(fd) ? VV__AWAY : park(f, locked, POLLOUT);
 }
 
 VV_EXPORT void flockfile(FILE *f)

@@ -1,6 +1,6 @@
 /*
  * Opening a FIFO waits for the other side, non-blocking opens do not, and a FIFO carries data and end of file like a
- * pipe.
+ * pipe. It takes all the bytes that it has room for, written or printed, with nobody reading.
  */
 #include "net.h"
 
@@ -34,12 +34,45 @@ static void *read_side(void *arg)
 	return (void *)(long)n;
 }
 
+static void *waits(void *ends)
+{
+	char c;
+
+	return (void *)(long)read(*(int *)ends, &c, 1);
+}
+
+/* The last page is not full yet when poll says that the pipe is. */
+static void fill_up(int in, int out)
+{
+	char kib[1024] = "";
+	FILE *f = fdopen(dup(out), "w");
+	long size = fcntl(out, F_GETPIPE_SZ), n = 0;
+	int ends[2];
+	pthread_t t;
+
+	expect(f && size > 8 * (long)sizeof kib && pipe(ends) == 0);
+	setvbuf(f, NULL, _IONBF, 0);
+	t = start(waits, ends);
+	let_block();
+	for (; n < size - 2 * (long)sizeof kib; n += sizeof kib)
+		expect(write(out, kib, sizeof kib) == sizeof kib);
+	expect(fwrite(kib, 1, sizeof kib, f) == sizeof kib);
+	expect(write(out, kib, sizeof kib) == sizeof kib);
+	printf("full\n");
+	close(ends[1]);
+	join(t);
+	close(ends[0]);
+	for (; n > -2 * (long)sizeof kib; n -= sizeof kib)
+		expect(read(in, kib, sizeof kib) == sizeof kib);
+	fclose(f);
+}
+
 int main(void)
 {
 	char buf[20];
 	pthread_t t;
 	FILE *f;
-	int fd;
+	int fd, ends[2];
 
 	expect(mkfifo("fifo", 0600) == 0);
 	t = start(write_side, "fifo");
@@ -66,6 +99,12 @@ int main(void)
 	fd = open("fifo", O_RDWR);
 	tell(write(fd, "self", 4));
 	tell(read(fd, buf, 10));
+	close(fd);
+
+	expect(pipe(ends) == 0);
+	fill_up(ends[0], ends[1]);
+	fd = open("fifo", O_RDWR);
+	fill_up(fd, fd);
 	close(fd);
 
 	t = start(write_side, "fifo");
