@@ -437,8 +437,7 @@ void vv__rejoin(struct vv_greenlet *g)
 	g->rejoins = false;
 }
 
-/* A spare carrier has been promised. */
-static void move(struct vv_greenlet *g)
+void vv__move(struct vv_greenlet *g)
 {
 	struct vv__hub *h = g->hub;
 
@@ -471,7 +470,7 @@ void vv__hop(void)
 	if (vv__direct(g) || g->slice || vv__carrier_reserve() < 0)
 		g->native++;
 	else
-		move(g);
+		vv__move(g);
 }
 
 void vv__hop_back(void)
@@ -506,7 +505,7 @@ void vv__pin(void)
 	if (g->native || g->slice || !atomic_load(&vv__started) || vv__carrier_reserve() < 0)
 		vv__hop();
 	else
-		move(g); /* also if it is alone: others may come */
+		vv__move(g); /* also if it is alone: others may come */
 	g->pinned = true;
 	g->hop_frame = UINTPTR_MAX; /* no jump ends it */
 	if (g->hopped && g->carrier->clock.of != g)

@@ -123,9 +123,9 @@ struct vv_greenlet {
 	bool rejoins;		 /* on its way back: must be resumed with the hub, hog or not */
 	bool fresh;		 /* never resumed yet */
 	bool away;		 /* handed over or hopping: counted in hub->away */
-	bool unwound;		 /* ended by pthread_exit or cancellation: its shell is not used again */
 	bool pinned;		 /* native for good */
 	bool pooled;		 /* its shell has the usual size and may be used again */
+	_Atomic uint8_t asked;	 /* VV__GO or VV__COME_BACK: what core/lend.c wants of it */
 	uint8_t native;		 /* > 0: pinned to its kernel thread; blocking calls are the real ones */
 	uint8_t handled;	 /* VV__HANDLED_*: what ran during the present wait */
 	struct vv__carrier *carrier; /* which kernel thread runs it */
@@ -165,6 +165,8 @@ struct vv_greenlet {
 	void *dtors;		       /* C++ thread_local destructors, newest first */
 	uint8_t shell_class;	       /* of a vv greenlet's shell: see core/shell.c; 0: glibc's own */
 	size_t stack_size, guard_size; /* of its shell */
+	bool lent; /* native until it is called back: core/lend.c */
+	bool unwound; /* ended by pthread_exit or cancellation: its shell is not used again */
 	bool behind; /* stayed behind in the parent that forked this process */
 	void *stack;		       /* if it is one of core/stack.c */
 	struct vv_greenlet *all_next, *all_prev;
@@ -220,9 +222,22 @@ static inline struct vv_greenlet *vv__me(void)
 	return vv__likely(g != NULL) ? g : vv__adopt();
 }
 
-/* True if a blocking call of g is to be the real one: nothing else shares its kernel thread. */
-static inline bool vv__direct(const struct vv_greenlet *g)
+/* What the monitor asks of a greenlet, which does it at its next call that may block. */
+enum { VV__STAY, VV__GO, VV__COME_BACK };
+
+/* The calling greenlet has been asked: go to a carrier of its own, or back to the hub. */
+void vv__relocate(struct vv_greenlet *g);
+
+static inline bool vv__asked(struct vv_greenlet *g)
 {
+	return vv__unlikely(atomic_load_explicit(&g->asked, memory_order_relaxed));
+}
+
+/* True if a blocking call of g, which calls, is to be the real one: nothing else shares its kernel thread. */
+static inline bool vv__direct(struct vv_greenlet *g)
+{
+	if (vv__asked(g))
+		vv__relocate(g);
 	return g->native || atomic_load_explicit(&vv__live, memory_order_relaxed) <= 1;
 }
 
@@ -478,6 +493,7 @@ struct vv__config {
 	bool stats;
 	bool quiet;    /* no "would block forever" report */
 	int report_fd; /* where reports go: 2 */
+	enum { VV__LEND_AUTO, VV__LEND_NEVER, VV__LEND_ALWAYS } lend; /* to other cores; always: for tests */
 	int64_t stall_ns; /* report one that cannot be handed over after so long; 0: never */
 	int dump_signal;  /* 0: none */
 	bool overflow;	  /* say which greenlet's stack was exhausted */
@@ -490,7 +506,7 @@ extern struct vv__config vv__config;
 struct vv__stats {
 	_Atomic uint64_t created, ended, peak, switches, parks, hops, handovers, rejoins, carriers,
 	    carriers_peak;
-	_Atomic uint64_t loops, shells, recycled;
+	_Atomic uint64_t loops, shells, recycled, lent;
 	_Atomic int64_t longest_stall_ns;
 };
 extern struct vv__stats vv__stats;

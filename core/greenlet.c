@@ -573,7 +573,8 @@ static void reset(struct vv_greenlet *g, struct vv_greenlet *me, vv__start_fn fn
 	g->inside = 1;
 	g->holds = true;
 	g->native = 0;
-	g->hog = g->unwound = g->away = g->hopped = g->cooperative = g->pinned = false;
+	g->hog = g->unwound = g->away = g->hopped = g->cooperative = g->pinned = g->lent = false;
+	atomic_store_explicit(&g->asked, VV__STAY, memory_order_relaxed);
 	g->pending = 0;
 	if (g->cancel)
 		atomic_store(g->cancel, 0);

@@ -178,6 +178,8 @@ struct vv__carrier *vv__carrier_alone(void);
 void vv__carrier_put_back(struct vv__carrier *c);
 void vv__carriers_forget(void);
 void vv__rejoin(struct vv_greenlet *g);
+/* Become native on a spare carrier, which has been promised. */
+void vv__move(struct vv_greenlet *g);
 void vv__set_kernel_mask(struct vv__carrier *c, uint64_t mask);
 /* Give c the alternate signal stack of g, null: none. Not on that stack. */
 void vv__give_alt_stack(struct vv__carrier *c, struct vv_greenlet *g);
@@ -191,6 +193,10 @@ static inline void vv__stop_alt_stack(struct vv_greenlet *g)
 	if (vv__unlikely(atomic_load_explicit(&vv__raw_alt_stacks, memory_order_relaxed)))
 		vv__learn_alt_stack(g, g->carrier);
 }
+
+/* lend.c */
+void vv__lend_look(struct vv__hub *h, struct vv_greenlet *running, int64_t now);
+void vv__lend_forget(void);
 
 /* monitor.c */
 int vv__monitor_start(void);

@@ -160,6 +160,7 @@ static void look(struct vv__hub *h)
 	int64_t now = vv__now();
 
 	vv__clock_sample(h, g, seen.slept);
+	vv__lend_look(h, g, now);
 	seen.slept = false;
 	if (!g || g != seen.greenlet || ticks != seen.ticks) {
 		seen.greenlet = g;
@@ -298,6 +299,7 @@ void vv__monitor_forget(void)
 	atomic_store(&ended, false);
 	atomic_store(&kept, false);
 	memset(&seen, 0, sizeof seen);
+	vv__lend_forget();
 	atomic_store(&vv__monitor_deep, 0);
 	atomic_store(&alarm_clock, 0);
 }

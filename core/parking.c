@@ -208,6 +208,8 @@ int vv__park_on(const struct vv__park *p)
 	struct vv_greenlet *g = vv__me();
 	int r;
 
+	if (vv__asked(g))
+		vv__relocate(g);
 	if (g->native || !atomic_load(&vv__started)) {
 		g->native++;
 		r = park_native(g, p);

@@ -76,6 +76,7 @@ static void apply(const struct vv__settings *s)
 	vv__families = s->families;
 	vv__follow = s->follow;
 	vv__config.handover_ns = s->handover_ns;
+	vv__config.lend = s->lend;
 	vv__config.stats = s->stats;
 	vv__config.quiet = s->quiet;
 	vv__config.dump_signal = s->dump_signal;

@@ -52,11 +52,11 @@ void vv__stats_report(void)
 	vv__trace_end();
 	if (!vv__config.stats)
 		return;
-	vv__log("%s[%d]: greenlets %lu (peak %lu), switches %lu, parks %lu, hops %lu, hand-overs %lu, "
+	vv__log("%s[%d]: greenlets %lu (peak %lu), switches %lu, parks %lu, hops %lu, hand-overs %lu, lent %lu, "
 		"carriers at peak "
 		"%lu, shells %lu (recycled %lu), longest stall %ld us",
 	    program_invocation_short_name, getpid(), STAT(created), STAT(peak), STAT(switches), STAT(parks),
-	    STAT(hops), STAT(handovers), carriers(), STAT(shells), STAT(recycled), stall_us);
+	    STAT(hops), STAT(handovers), STAT(lent), carriers(), STAT(shells), STAT(recycled), stall_us);
 	report_unhooked();
 	report_fanout();
 }

@@ -70,6 +70,18 @@ static const char *read_handover(struct vv__settings *s, const char *value, cons
 	return NULL;
 }
 
+static const char *read_lend(struct vv__settings *s, const char *value, const char **bad, size_t *len)
+{
+	static const char *const words[] = {"auto", "never", "always"};
+
+	for (int i = 0; i < 3; i++)
+		if (!strcmp(value, words[i])) {
+			s->lend = i;
+			return NULL;
+		}
+	return "neither auto, never nor always";
+}
+
 /* A whole number from least to most, or -1. */
 static int64_t number(const char *value, int64_t least, int64_t most)
 {

@@ -15,6 +15,7 @@ struct vv__settings {
 	unsigned families; /* one bit each */
 	bool follow;
 	int64_t handover_ns;
+	int lend; /* VV__LEND_* */
 	bool stats;
 	const char *report; /* null: standard error */
 	bool quiet, overflow;

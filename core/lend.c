@@ -1,0 +1,358 @@
+/*
+ * One hub is one core. Threads that share it are the cheaper for it as long as they run in short stretches; but where it
+ * has been busy all the time while other cores idle, and its threads run so long between two waits that a kernel thread's
+ * switches would hardly count, a plain run gets more done. There the monitor lends a greenlet that it sees running to a
+ * carrier of its own: at its next call that may block it hops and does not come back (vv__relocate). It is a plain thread
+ * then, whose calls are the real ones.
+ *
+ * Whether that pays is not foreseen but tried: if the process does not use so much more CPU time then (an interpreter's
+ * lock, threads that take turns), the greenlet is called back, and the next attempt waits twice as long as the last. What
+ * has been lent is also called back when all together would long have fitted on one core.
+ *
+ * A greenlet that never waits needs none of this: it is handed over.
+ */
+#include "hub.h"
+#include "trace.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+enum {
+	WINDOW_NS = 50000000,
+	LOOK_NS = 10000000,  /* what a look can tell of */
+	STRETCH_NS = 10000,  /* on average; and */
+	STEADY_NS = 30000,   /* half of all moments are followed by so much without a switch */
+	AWAKE_PERCENT = 90,  /* of the time */
+	HANDOVERS = 4,	     /* in a window: many */
+	IDLE_PERCENT = 50,   /* of a core, that others leave free */
+	GAIN_PERCENT = 25,   /* of a core, that one who is lent must bring */
+	LITTLE_PERCENT = 70, /* of a core, that all use: one is enough for them */
+	LITTLE_WINDOWS = 20,
+	LOANS = 64,
+	RECHECK_NS = 1000000000,
+};
+static const int64_t first_pause = 1000000000, longest_pause = 64000000000;
+
+enum phase { WATCH, CHOOSE, SETTLE, TRY };
+
+/* What the process and the machine had done at some time. */
+struct reading {
+	int64_t when, cpu;	   /* CPU time of the process */
+	int64_t idle;		   /* of the cores it may use, in ticks of 1/100 s; -1: unknown */
+	uint64_t turns, handovers; /* of the hub */
+};
+
+static struct {
+	enum phase phase;
+	bool measures; /* the window began with a reading */
+	struct reading begin;
+	int64_t looked;		       /* when the last look was */
+	int64_t awake;		       /* time in this window that the hub was not asleep */
+	int looks, steady;	       /* in this window of CHOOSE: all, and without a switch for STEADY_NS */
+	struct vv_greenlet *candidate; /* who was seen running at the last steady one */
+	uint64_t candidate_id;
+	int64_t used; /* percent of a core, before the one who is on trial was lent */
+	int64_t not_before, pause;
+	int64_t one_core; /* until then: it may use no more anyway */
+	int little;	  /* windows in a row */
+	unsigned seed;	  /* VV__LEND_ALWAYS */
+	struct {
+		struct vv_greenlet *g;
+		uint64_t id;
+	} loan[LOANS];
+	int loans;
+} l;
+
+static _Atomic int stat_fd; /* /proc/stat */
+
+/* ---- what the machine does ---- */
+
+static const char *number(const char *p, int64_t *n)
+{
+	while (*p == ' ')
+		p++;
+	for (*n = 0; *p >= '0' && *p <= '9'; p++)
+		*n = *n * 10 + (*p - '0');
+	return p;
+}
+
+/* The line "cpuN user nice system idle iowait ..." at p; adds to *idle if N is in the set. */
+static void add_core(const char *p, const cpu_set_t *set, int64_t *idle)
+{
+	int64_t core, n, wait;
+
+	p = number(p + 3, &core);
+	for (int i = 0; i < 3; i++)
+		p = number(p, &n);
+	p = number(p, &n);
+	number(p, &wait);
+	if (core < CPU_SETSIZE && CPU_ISSET(core, set))
+		*idle += n + wait;
+}
+
+/* Idle time of the cores in set, or -1. */
+static int64_t idle_time(const cpu_set_t *set)
+{
+	static char text[CPU_SETSIZE * 64]; /* only the monitor is here */
+	int fd = atomic_load(&stat_fd);
+	int64_t idle = 0;
+	long n;
+
+	if (!fd) {
+		n = vv__syscall(SYS_openat, AT_FDCWD, "/proc/stat", O_RDONLY | O_CLOEXEC);
+		if (n < 0)
+			return -1;
+		vv__fd_own(vv__hub_fd(n), &stat_fd);
+		fd = atomic_load(&stat_fd);
+	}
+	n = fd ? vv__syscall(SYS_pread64, fd, text, sizeof text - 1, 0) : -1;
+	if (n <= 0)
+		return -1;
+	text[n] = 0;
+	for (const char *p = strchr(text, '\n'); p && !strncmp(p + 1, "cpu", 3); p = strchr(p + 1, '\n'))
+		add_core(p + 1, set, &idle);
+	return idle;
+}
+
+/* All but time and hand-overs. */
+static bool read_rest(struct reading *r, struct vv__hub *h)
+{
+	struct timespec cpu;
+	cpu_set_t set;
+
+	memset(&set, 0, sizeof set);
+	if (r->when < l.one_core || vv__syscall(SYS_sched_getaffinity, 0, sizeof set, &set) < 0)
+		return false;
+	if (CPU_COUNT(&set) < 2) {
+		l.one_core = r->when + RECHECK_NS;
+		return false;
+	}
+	vv__syscall(SYS_clock_gettime, CLOCK_PROCESS_CPUTIME_ID, &cpu);
+	r->cpu = cpu.tv_sec * 1000000000ll + cpu.tv_nsec;
+	r->idle = idle_time(&set);
+	r->turns = atomic_load(&h->ticks);
+	return r->idle >= 0;
+}
+
+/* ---- loans ---- */
+
+static void ask(struct vv_greenlet *g, uint64_t id, uint8_t what)
+{
+	if (g->id == id)
+		atomic_store(&g->asked, what);
+}
+
+static void lend(struct vv_greenlet *g)
+{
+	l.loan[l.loans].g = g;
+	l.loan[l.loans++].id = g->id;
+	ask(g, g->id, VV__GO);
+}
+
+static void call_back(void)
+{
+	if (!l.loans)
+		return;
+	l.loans--;
+	ask(l.loan[l.loans].g, l.loan[l.loans].id, VV__COME_BACK);
+}
+
+static void forget_ended(void)
+{
+	int kept = 0;
+
+	for (int i = 0; i < l.loans; i++)
+		if (l.loan[i].g->id == l.loan[i].id && atomic_load(&l.loan[i].g->state) != VV__DONE)
+			l.loan[kept++] = l.loan[i];
+	l.loans = kept;
+}
+
+static bool lendable(struct vv_greenlet *g)
+{
+	return g && !g->cooperative && !g->slice && !g->native && !g->lent && l.loans < LOANS;
+}
+
+/* ---- judging a window ---- */
+
+static void rest(int64_t now)
+{
+	l.phase = WATCH;
+	l.pause = l.pause ? l.pause * 2 : first_pause;
+	if (l.pause > longest_pause)
+		l.pause = longest_pause;
+	l.not_before = now + l.pause;
+}
+
+/* From a to b, in percent of a core. */
+static int64_t used(const struct reading *a, const struct reading *b)
+{
+	return (b->cpu - a->cpu) * 100 / (b->when - a->when);
+}
+
+static int64_t idled(const struct reading *a, const struct reading *b)
+{
+	return (b->idle - a->idle) * 10000000 * 100 / (b->when - a->when);
+}
+
+/* The hub has hardly slept, or every hand-over had somebody wait for the threshold's time. */
+static bool is_busy(const struct reading *a, const struct reading *b)
+{
+	return l.awake * 100 >= (b->when - a->when) * AWAKE_PERCENT ||
+	       b->handovers - a->handovers >= HANDOVERS;
+}
+
+static bool is_full(const struct reading *a, const struct reading *b)
+{
+	uint64_t turns = b->turns - a->turns;
+
+	return is_busy(a, b) && turns && (b->when - a->when) / (int64_t)turns >= STRETCH_NS &&
+	       idled(a, b) >= IDLE_PERCENT && atomic_load_explicit(&vv__live, memory_order_relaxed) > 1;
+}
+
+/* Runs of the same length at least twice STEADY_NS are steady at half of all looks, or more. */
+static bool choose(const struct reading *a, const struct reading *b)
+{
+	struct vv_greenlet *g = l.candidate;
+
+	if (!is_full(a, b) || l.steady * 2 < l.looks || !lendable(g) || g->id != l.candidate_id)
+		return false;
+	l.used = used(a, b);
+	lend(g);
+	return true;
+}
+
+static void judge(const struct reading *a, const struct reading *b)
+{
+	switch (l.phase) {
+	case WATCH:
+		if (b->when >= l.not_before && is_full(a, b))
+			l.phase = CHOOSE;
+		break;
+	case CHOOSE:
+		l.phase = choose(a, b) ? SETTLE : WATCH;
+		break;
+	case SETTLE:
+		l.phase = TRY;
+		break;
+	case TRY:
+		if (used(a, b) - l.used >= GAIN_PERCENT) {
+			l.phase = WATCH;
+			l.pause = 0;
+		} else {
+			call_back();
+			rest(b->when);
+		}
+	}
+	l.little = used(a, b) < LITTLE_PERCENT ? l.little + 1 : 0;
+	if (l.little >= LITTLE_WINDOWS && l.phase == WATCH) {
+		call_back();
+		l.little = 0;
+	}
+}
+
+/* Readings are taken only while there is something to judge: else a window costs nothing. */
+static void close_window(struct vv__hub *h, int64_t now)
+{
+	struct reading end = {.when = now, .handovers = atomic_load(&vv__stats.handovers)};
+
+	forget_ended();
+	if (!is_busy(&l.begin, &end) && !l.loans && l.phase != SETTLE && l.phase != TRY) {
+		l.measures = false;
+		l.phase = WATCH;
+		l.begin.handovers = end.handovers;
+	} else if (!read_rest(&end, h)) {
+		l.measures = false;
+	} else {
+		if (l.measures)
+			judge(&l.begin, &end);
+		l.begin = end;
+		l.measures = true;
+	}
+	l.begin.when = now;
+	l.awake = 0;
+	l.looks = l.steady = 0;
+	l.candidate = NULL;
+}
+
+/* Whoever runs is lent or called back at random. */
+static void shuffle(struct vv_greenlet *g)
+{
+	l.seed = l.seed * 1103515245 + 12345;
+	if (l.loans && l.seed >> 16 & 1)
+		call_back();
+	else if (lendable(g))
+		lend(g);
+	forget_ended();
+}
+
+/* Another core is idle: it is not the hub's time that is spent here. */
+static void look_closely(struct vv__hub *h, struct vv_greenlet *g)
+{
+	uint64_t turns = atomic_load(&h->ticks);
+	int64_t until = vv__now() + STEADY_NS;
+
+	l.looks++;
+	if (!lendable(g))
+		return;
+	while (atomic_load(&h->ticks) == turns && vv__now() < until)
+		;
+	if (atomic_load(&h->ticks) != turns)
+		return;
+	l.steady++;
+	l.candidate = g;
+	l.candidate_id = g->id;
+}
+
+void vv__lend_look(struct vv__hub *h, struct vv_greenlet *g, int64_t now)
+{
+	int64_t passed = now - l.looked;
+
+	l.looked = now;
+	if (vv__config.lend == VV__LEND_NEVER)
+		return;
+	if (vv__config.lend == VV__LEND_ALWAYS) {
+		shuffle(g);
+		return;
+	}
+	if (!atomic_load(&h->sleeping))
+		l.awake += passed < LOOK_NS ? passed : LOOK_NS;
+	if (l.phase == CHOOSE)
+		look_closely(h, g);
+	if (now - l.begin.when >= WINDOW_NS)
+		close_window(h, now);
+}
+
+void vv__lend_forget(void)
+{
+	memset(&l, 0, sizeof l);
+}
+
+/* ---- the greenlet's side ---- */
+
+static void go(struct vv_greenlet *g)
+{
+	if (g->native || g->wait || g->slice || g->cooperative || vv__on_alt_stack(g) ||
+	    vv__carrier_reserve() < 0)
+		return;
+	vv__move(g);
+	g->hop_frame = UINTPTR_MAX; /* no jump ends it */
+	g->lent = true;
+	vv__count(lent);
+}
+
+void vv__relocate(struct vv_greenlet *g)
+{
+	uint8_t asked = atomic_exchange(&g->asked, VV__STAY);
+
+	if (asked == VV__GO) {
+		go(g);
+	} else if (g->lent && g->native == 1 && !g->wait && !vv__on_alt_stack(g)) {
+		g->lent = false;
+		vv__hop_back();
+	} else if (g->lent && !g->pinned) {
+		atomic_store(&g->asked, VV__COME_BACK);
+	}
+}
