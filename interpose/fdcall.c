@@ -48,3 +48,10 @@ short vv__poll_now(int fd, short events)
 
 	return vv__syscall(SYS_ppoll, &p, 1, &zero, NULL, 0) > 0 ? p.revents : 0;
 }
+
+bool vv__fdcall_shut(struct vv__fdcall *c)
+{
+	if (c->kind == VV__FD_UNKNOWN)
+		c->kind = vv__fdinfo_classify(c->original);
+	return c->kind == VV__FD_PACKET && vv__poll_now(c->fd, POLLIN | POLLRDHUP) & POLLRDHUP;
+}

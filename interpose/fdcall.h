@@ -87,6 +87,23 @@ static inline void vv__fdcall_drain(struct vv__fdcall *c)
 		r_;                                                                                          \
 	})
 
+/*
+ * A datagram socket that was shut down for reading is ready, says poll, and has nothing, says an attempt, for ever. The
+ * blocking call returns at once.
+ */
+bool vv__fdcall_shut(struct vv__fdcall *c);
+/* An attempt to receive. The call has `dontwait` among its flags. */
+#define vv__receiving(c, call)                                                                               \
+	({                                                                                                   \
+		int dontwait = MSG_DONTWAIT;                                                                 \
+		long got_ = (call);                                                                          \
+		if (vv__unlikely(got_ == -EAGAIN) && (c)->asked && vv__fdcall_shut(c)) {                     \
+			dontwait = 0;                                                                        \
+			got_ = (call);                                                                       \
+		}                                                                                            \
+		got_;                                                                                        \
+	})
+
 /* The real call on a carrier of its own. */
 #define vv__hopped(call)                                                                                     \
 	({                                                                                                   \

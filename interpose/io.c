@@ -72,10 +72,10 @@ static long read_now(struct vv__fdcall *c, const struct iovec *iov, int n, int f
 
 	if (vv__fd_is_socket(c->kind) && !flags) {
 		if (vv__likely(n == 1))
-			return vv__syscall(
-			    SYS_recvfrom, c->fd, iov->iov_base, iov->iov_len, MSG_DONTWAIT, NULL, NULL);
+			return vv__receiving(c, vv__syscall(SYS_recvfrom, c->fd, iov->iov_base, iov->iov_len,
+						    dontwait, NULL, NULL));
 		m = message(iov, n);
-		return vv__syscall(SYS_recvmsg, c->fd, &m, MSG_DONTWAIT);
+		return vv__receiving(c, vv__syscall(SYS_recvmsg, c->fd, &m, dontwait));
 	}
 	if (c->kind == VV__FD_POLLED || c->kind == VV__FD_TTY)
 		return read_polled(c, iov, n, flags);

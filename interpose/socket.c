@@ -302,7 +302,7 @@ static ssize_t receive(int fd, void *buf, size_t len, int flags, struct sockaddr
 	if (flags & MSG_WAITALL)
 		return vv__fdcall_end(&c, receive_all(&c, buf, len, flags, addr, alen));
 	r = vv__attempts_after(&c, vv__fdcall_drained(&c),
-	    vv__syscall(SYS_recvfrom, c.fd, buf, len, flags | MSG_DONTWAIT, addr, alen));
+	    vv__receiving(&c, vv__syscall(SYS_recvfrom, c.fd, buf, len, flags | dontwait, addr, alen)));
 	note_short(&c, r, len, flags);
 	return vv__fdcall_end(&c, r);
 }
@@ -364,8 +364,9 @@ VV_EXPORT ssize_t recvmsg(int fd, struct msghdr *m, int flags)
 		if (flags & MSG_WAITALL || vv__fdinfo_facts(c.info) & VV__FD_LOWAT)
 			r = vv__hopped(REAL(recvmsg)(fd, m, flags));
 		else
-			r = vv__fdcall_end(&c, vv__attempts_after(&c, vv__fdcall_drained(&c),
-						   vv__syscall(SYS_recvmsg, c.fd, m, flags | MSG_DONTWAIT)));
+			r = vv__fdcall_end(
+			    &c, vv__attempts_after(&c, vv__fdcall_drained(&c),
+				    vv__receiving(&c, vv__syscall(SYS_recvmsg, c.fd, m, flags | dontwait))));
 		if (r > 0 && m->msg_iovlen == 1)
 			note_short(&c, r, m->msg_iov->iov_len, flags);
 	}
@@ -535,8 +536,8 @@ static long receive_many(
 	long r;
 
 	do {
-		r = vv__attempts(
-		    c, vv__syscall(SYS_recvmmsg, c->fd, v + done, n - done, flags | MSG_DONTWAIT, NULL));
+		r = vv__attempts(c, vv__receiving(c, vv__syscall(SYS_recvmmsg, c->fd, v + done, n - done,
+							 flags | dontwait, NULL)));
 		if (r <= 0)
 			break;
 		done += r;

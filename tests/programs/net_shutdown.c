@@ -1,5 +1,5 @@
 /*
- * shutdown wakes those who read, write, accept; half-closed connections still carry the other direction; resets and
+ * shutdown wakes those who read, write, accept, receive datagrams; half-closed connections still carry the other direction; resets and
  * broken pipes are errors for both.
  */
 #include "net.h"
@@ -95,6 +95,38 @@ static void peers_close(void)
 	close(fd[0]);
 }
 
+static void *receiver(void *arg)
+{
+	struct sockaddr_in from;
+	socklen_t len = sizeof from;
+	char buf[10];
+	ssize_t n = recvfrom(*(int *)arg, buf, sizeof buf, 0, (void *)&from, &len);
+
+	return (void *)(long)(n < 0 ? -errno : n * 100 + (ssize_t)len);
+}
+
+static void *message_receiver(void *arg)
+{
+	char buf[10];
+	struct iovec iov = {buf, sizeof buf};
+	struct mmsghdr m = {.msg_hdr = {.msg_iov = &iov, .msg_iovlen = 1}};
+
+	return (
+	    void *)(long)(recvmsg(*(int *)arg, &m.msg_hdr, 0) + 10 * recvmmsg(*(int *)arg, &m, 1, 0, NULL));
+}
+
+static void datagrams(const char *what, int fd)
+{
+	pthread_t t[3] = {start(reader, &fd), start(receiver, &fd), start(message_receiver, &fd)};
+
+	printf("%s\n", what);
+	let_block();
+	tell(shutdown(fd, SHUT_RD));
+	for (int i = 0; i < 3; i++)
+		printf("receiver %ld\n", (long)join(t[i]));
+	close(fd);
+}
+
 int main(void)
 {
 	struct sockaddr_in at;
@@ -107,6 +139,14 @@ int main(void)
 	unix_pair(SOCK_STREAM, fd);
 	readers_and_writers("unix", fd);
 	peers_close();
+	l = socket(AF_INET, SOCK_DGRAM, 0);
+	at = (struct sockaddr_in){
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(9)};
+	expect(connect(l, (void *)&at, sizeof at) == 0);
+	datagrams("udp", l);
+	unix_pair(SOCK_DGRAM, fd);
+	datagrams("unix datagrams", fd[0]);
+	close(fd[1]);
 	l = listener(&at, 5);
 	for (int i = 0; i < 3; i++)
 		t[i] = start(acceptor, &l);
