@@ -36,8 +36,8 @@ static void tell_stat(const char *form)
 	int number = 0;
 	char name[32] = "", state = 0;
 
-	if (f && fscanf(f, "%d (%31[^)]) %c %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %ld %ld", &number, name, &state, &user,
-		     &system) == 5)
+	if (f && fscanf(f, "%d (%31[^)]) %c %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %ld %ld", &number, name,
+		     &state, &user, &system) == 5)
 		printf("stat: %s %s %c, time %s\n", number == id ? "its id" : "another's id", name, state,
 		    user + system >= 3 && user + system < 20 ? "right" : "wrong");
 	else
