@@ -271,7 +271,7 @@ static void open_stat(struct vv__carrier *c)
 	long fd;
 
 	memcpy(put_decimal(path + strlen(path), c->tid), "/stat", sizeof "/stat");
-	fd = vv__syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	fd = atomic_load(&vv__filtered) ? -1 : vv__syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0)
 		vv__fd_own(vv__hub_fd(fd), &c->stat);
 }

@@ -413,6 +413,10 @@ void vv__end_main(void) __attribute__((noreturn));
 
 /* Park until g is done. 0, -ETIMEDOUT, -EINTR, -ECANCELED; does not release g. */
 int vv__join(struct vv_greenlet *g, int64_t deadline, unsigned flags);
+/* The program is about to tell the kernel which calls it may make (seccomp). Threads that it makes from then on stay kernel
+ * threads: a greenlet's birth needs calls that the program had no reason to allow. Waits for births under way. */
+extern _Atomic bool vv__filtered;
+void vv__filter_begins(void);
 /* Give a done greenlet (or one that will never be joined) back for recycling. */
 void vv__release(struct vv_greenlet *g);
 

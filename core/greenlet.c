@@ -231,6 +231,24 @@ void vv__shell_await(struct vv_greenlet *g)
 		vv__syscall(SYS_futex, &g->unborn, FUTEX_WAIT, unborn, NULL);
 }
 
+_Atomic bool vv__filtered;
+
+static int is_unborn(struct vv_greenlet *g, void *unused)
+{
+	(void)unused;
+	return atomic_load(&g->unborn);
+}
+
+/* Asks again and again: the kernel wakes one waiter only, and that may be the hub (vv__shell_await). */
+void vv__filter_begins(void)
+{
+	struct timespec moment = {0, 50000};
+
+	atomic_store(&vv__filtered, true);
+	while (vv__each(is_unborn, NULL))
+		vv__syscall(SYS_nanosleep, &moment, NULL);
+}
+
 static int copy_attr(pthread_attr_t *to, const pthread_attr_t *from)
 {
 	size_t size, guard;

@@ -3,7 +3,6 @@
  */
 #include "interpose.h"
 #include "signal.h"
-#include "thread.h"
 
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
@@ -77,8 +76,6 @@ VV_EXPORT int pthread_getname_np(pthread_t t, char *name, size_t size)
 	return 0;
 }
 
-_Atomic bool vv__filtered;
-
 /* What the kernel keeps for one kernel thread: the greenlet that asks for it gets one of its own, for good. */
 static bool is_of_one_thread(int option)
 {
@@ -120,7 +117,7 @@ VV_EXPORT int prctl(int option, ...)
 	if (is_of_one_thread(option) && !vv__direct(g))
 		vv__pin();
 	if (option == PR_SET_SECCOMP && a[0] == SECCOMP_MODE_FILTER)
-		atomic_store(&vv__filtered, true);
+		vv__filter_begins();
 	if (g->foreign || g->is_hub || (option != PR_SET_NAME && option != PR_GET_NAME))
 		return REAL(prctl)(option, a[0], a[1], a[2], a[3]);
 	if (option == PR_GET_NAME)

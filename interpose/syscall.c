@@ -9,7 +9,6 @@
 #include "futex.h"
 #include "process.h"
 #include "signal.h"
-#include "thread.h"
 
 #include <sched.h>
 #include <sys/file.h>
@@ -321,7 +320,7 @@ static long filter_calls(const long *a)
 	enum { SET_MODE_FILTER = 1, EVERY_THREAD = 1 };
 
 	if (N(0) == SET_MODE_FILTER)
-		atomic_store(&vv__filtered, true);
+		vv__filter_begins();
 	if (N(0) > SET_MODE_FILTER || (N(0) == SET_MODE_FILTER && N(1) & EVERY_THREAD))
 		return raw(SYS_seccomp, a);
 	return alone(SYS_seccomp, a);

@@ -29,10 +29,6 @@ void vv__release_robust_mutexes(struct vv_greenlet *g);
 /* goruntime.c: is this the start function of a thread of Go's? */
 bool vv__is_go(void *(*fn)(void *));
 
-/* identity.c: the program has told the kernel which calls it may make (seccomp). Threads that it makes from then on stay
- * kernel threads: a greenlet's birth and its hub need calls that the program had no reason to allow. */
-extern _Atomic bool vv__filtered;
-
 /* tracer.c: in a debugger, g gets a kernel thread of its own. */
 void vv__pin_tracer(struct vv_greenlet *g);
 
