@@ -4,6 +4,7 @@
  */
 #include "check.h"
 
+#include <linux/futex.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
@@ -59,8 +60,10 @@ static void with(int robust)
 	end = 0;
 	for (int i = 0; i < 2; i++)
 		t[i] = start(yields, NULL);
-	for (int i = 0; i < 10 && on_first_thread(); i++) {
-		compute(10);
+	while (!(*(volatile int *)&m->__data.__lock & FUTEX_WAITERS))
+		sleep_ms(1);
+	for (int i = 0; i < 40 && on_first_thread(); i++) {
+		compute(5);
 		sched_yield();
 	}
 	expect(pthread_mutex_unlock(m) == 0);
