@@ -1,6 +1,6 @@
 /*
- * Timers that signal one thread each (SIGEV_THREAD_ID), all by the same signal, taken by sigwait: each expiry either is a
- * signal or counts as overrun, and every thread gets to its end.
+ * Timers that signal one thread each (SIGEV_THREAD_ID), once and by the same signal, while those threads and others take
+ * signals by sigwait and sigtimedwait: each expiry reaches the thread whose timer it was.
  */
 #include "check.h"
 
@@ -9,41 +9,63 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { THREADS = 4, EXPIRIES = 300 };
+enum { TIMED = 3, OTHERS = 3, EXPIRIES = 300, PATIENCE_S = 15 };
+
+static volatile bool over;
 
 static void *count(void *arg)
 {
 	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGALRM};
-	struct itimerspec each_ms = {{0, 1000000}, {0, 1000000}};
+	struct itimerspec once = {.it_value = {0, 300000}};
+	struct timespec patience = {PATIENCE_S, 0};
+	siginfo_t info;
 	sigset_t alarms;
 	timer_t timer;
-	int sig;
 
 	sigemptyset(&alarms);
 	sigaddset(&alarms, SIGALRM);
 	event._sigev_un._tid = syscall(SYS_gettid);
+	event.sigev_value.sival_ptr = &timer;
 	expect(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
-	expect(timer_settime(timer, 0, &each_ms, NULL) == 0);
-	for (int n = 0; n < EXPIRIES;) {
-		expect(sigwait(&alarms, &sig) == 0 && sig == SIGALRM);
-		n += 1 + timer_getoverrun(timer);
+	for (int n = 0; n < EXPIRIES; n++) {
+		expect(timer_settime(timer, 0, &once, NULL) == 0);
+		expect(sigtimedwait(&alarms, &info, &patience) == SIGALRM);
+		expect(info.si_code == SI_TIMER && info.si_ptr == &timer);
 	}
 	expect(timer_delete(timer) == 0);
 	return arg;
 }
 
+static void *wait_for_another(void *arg)
+{
+	struct timespec moment = {0, 50000};
+	sigset_t others;
+
+	sigemptyset(&others);
+	sigaddset(&others, SIGUSR1);
+	while (!over)
+		expect(sigtimedwait(&others, NULL, &moment) < 0 && errno == EAGAIN);
+	return arg;
+}
+
 int main(void)
 {
-	pthread_t t[THREADS];
-	sigset_t alarms;
+	pthread_t timed[TIMED], others[OTHERS];
+	sigset_t blocked;
 
-	sigemptyset(&alarms);
-	sigaddset(&alarms, SIGALRM);
-	pthread_sigmask(SIG_BLOCK, &alarms, NULL);
-	for (int i = 0; i < THREADS; i++)
-		expect(pthread_create(&t[i], NULL, count, NULL) == 0);
-	for (int i = 0; i < THREADS; i++)
-		join(t[i]);
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGALRM);
+	sigaddset(&blocked, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &blocked, NULL);
+	for (int i = 0; i < OTHERS; i++)
+		others[i] = start(wait_for_another, NULL);
+	for (int i = 0; i < TIMED; i++)
+		timed[i] = start(count, NULL);
+	for (int i = 0; i < TIMED; i++)
+		join(timed[i]);
+	over = true;
+	for (int i = 0; i < OTHERS; i++)
+		join(others[i]);
 	printf("counted\n");
 	return 0;
 }
