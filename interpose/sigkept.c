@@ -45,20 +45,6 @@ void vv__unblock(uint64_t before)
 	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
 }
 
-static uint64_t begin(void)
-{
-	uint64_t before = vv__block_all();
-
-	vv__lock(&lock);
-	return before;
-}
-
-static void end(uint64_t before)
-{
-	vv__unlock(&lock);
-	vv__unblock(before);
-}
-
 static bool is_of(const struct kept *k, const struct vv_greenlet *g)
 {
 	return k->g == g && (!g || k->id == g->id);
@@ -118,7 +104,7 @@ void vv__kept_forget(void)
 
 int vv__keep(int sig, const siginfo_t *info, struct vv_greenlet *g, bool directed)
 {
-	uint64_t before = begin();
+	uint64_t before = vv__lock_masked(&lock);
 	struct kept **p = &list[sig], *k;
 	bool from_timer =
 	    directed && info->si_code == SI_TIMER; /* timer.c sends one at a time, as the kernel */
@@ -142,7 +128,7 @@ int vv__keep(int sig, const siginfo_t *info, struct vv_greenlet *g, bool directe
 	give(k, sig, g);
 	r = 0;
 out:
-	end(before);
+	vv__unlock_masked(&lock, before);
 	return r;
 }
 
@@ -153,7 +139,7 @@ int vv__take_kept(struct vv_greenlet *g, uint64_t set, bool shared, siginfo_t *i
 
 	if (!left)
 		return 0;
-	before = begin();
+	before = vv__lock_masked(&lock);
 	for (; left && !found; left &= left - 1) {
 		int sig = __builtin_ctzl(left) + 1;
 
@@ -169,7 +155,7 @@ int vv__take_kept(struct vv_greenlet *g, uint64_t set, bool shared, siginfo_t *i
 			break;
 		}
 	}
-	end(before);
+	vv__unlock_masked(&lock, before);
 	if (found && info->si_code == SI_TIMER)
 		vv__timer_taken(info);
 	return found;
@@ -182,11 +168,11 @@ int vv__count_kept(struct vv_greenlet *g)
 
 	if (!left)
 		return 0;
-	before = begin();
+	before = vv__lock_masked(&lock);
 	for (; left; left &= left - 1)
 		for (struct kept *k = list[__builtin_ctzl(left) + 1]; k; k = k->next)
 			n += is_of(k, g);
-	end(before);
+	vv__unlock_masked(&lock, before);
 	return n;
 }
 
@@ -201,7 +187,7 @@ uint64_t vv__kept_for(struct vv_greenlet *g)
 
 	if (!atomic_load(&present))
 		return 0;
-	before = begin();
+	before = vv__lock_masked(&lock);
 	for (uint64_t left = atomic_load(&present) & ~set; left; left &= left - 1) {
 		int sig = __builtin_ctzl(left) + 1;
 
@@ -209,13 +195,13 @@ uint64_t vv__kept_for(struct vv_greenlet *g)
 			if (!k->directed)
 				set |= vv__bit(sig);
 	}
-	end(before);
+	vv__unlock_masked(&lock, before);
 	return set & ~VV__LIBC_SIGNALS;
 }
 
 void vv__drop_kept(int sig)
 {
-	uint64_t before = begin();
+	uint64_t before = vv__lock_masked(&lock);
 
 	while (list[sig]) {
 		struct vv_greenlet *owner = list[sig]->g;
@@ -223,7 +209,7 @@ void vv__drop_kept(int sig)
 		discard(&list[sig]);
 		review(sig, owner);
 	}
-	end(before);
+	vv__unlock_masked(&lock, before);
 }
 
 void vv__pass_on_kept(struct vv_greenlet *g, uint64_t set, bool ends)
@@ -233,7 +219,7 @@ void vv__pass_on_kept(struct vv_greenlet *g, uint64_t set, bool ends)
 
 	if (!left)
 		return;
-	before = begin();
+	before = vv__lock_masked(&lock);
 	for (; left; left &= left - 1) {
 		int sig = __builtin_ctzl(left) + 1;
 
@@ -249,7 +235,7 @@ void vv__pass_on_kept(struct vv_greenlet *g, uint64_t set, bool ends)
 		}
 		review(sig, g);
 	}
-	end(before);
+	vv__unlock_masked(&lock, before);
 	if (passed)
 		vv__hub_signal();
 }
@@ -305,13 +291,13 @@ void vv__prod(struct vv_greenlet *g)
 
 static void assign(int sig, struct vv_greenlet *g)
 {
-	uint64_t before = begin();
+	uint64_t before = vv__lock_masked(&lock);
 
 	for (struct kept *k = list[sig]; k; k = k->next)
 		if (!k->g)
 			give(k, sig, g);
 	review(sig, NULL);
-	end(before);
+	vv__unlock_masked(&lock, before);
 }
 
 /* Make the owner of an entry look, if it may: to handle it, or to take it in sigwait. */
@@ -327,7 +313,7 @@ static void prod_owner(const struct kept *k, int sig)
 
 static void prod_owners(void)
 {
-	uint64_t before = begin();
+	uint64_t before = vv__lock_masked(&lock);
 
 	for (uint64_t left = atomic_load(&present); left; left &= left - 1) {
 		int sig = __builtin_ctzl(left) + 1;
@@ -335,7 +321,7 @@ static void prod_owners(void)
 		for (struct kept *k = list[sig]; k; k = k->next)
 			prod_owner(k, sig);
 	}
-	end(before);
+	vv__unlock_masked(&lock, before);
 }
 
 void vv__claim_kept(struct vv_greenlet *g)

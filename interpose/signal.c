@@ -292,20 +292,6 @@ void vv__run_handlers(struct vv_greenlet *g)
 
 /* ---- sigaction ---- */
 
-static uint64_t begin(void)
-{
-	uint64_t before = vv__block_all();
-
-	vv__lock(&lock);
-	return before;
-}
-
-static void end(uint64_t before)
-{
-	vv__unlock(&lock);
-	vv__unblock(before);
-}
-
 /* What the kernel has is ours: show the program what it asked for. */
 static void show(int sig, struct sigaction *old)
 {
@@ -358,7 +344,7 @@ VV_EXPORT int sigaction(int sig, const struct sigaction *act, struct sigaction *
 
 	if (!vv__family_on(signal) || vv__is_hub(g) || sig < 1 || sig > VV__SIGNALS)
 		return REAL(sigaction)(sig, act, old);
-	before = begin();
+	before = vv__lock_masked(&lock);
 	if (act) {
 		struct sigaction copy = *act; /* old may be the same object */
 
@@ -368,7 +354,7 @@ VV_EXPORT int sigaction(int sig, const struct sigaction *act, struct sigaction *
 		if (r == 0 && old)
 			show(sig, old);
 	}
-	end(before);
+	vv__unlock_masked(&lock, before);
 	if (r == 0 && act && vv__is_ignored(sig))
 		vv__drop_kept(sig);
 	return r;

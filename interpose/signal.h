@@ -60,6 +60,21 @@ void vv__prod(struct vv_greenlet *g);
 uint64_t vv__block_all(void);
 void vv__unblock(uint64_t before);
 
+/* A short lock that a handler may want, too. */
+static inline uint64_t vv__lock_masked(_Atomic int *lock)
+{
+	uint64_t before = vv__block_all();
+
+	vv__lock(lock);
+	return before;
+}
+
+static inline void vv__unlock_masked(_Atomic int *lock, uint64_t before)
+{
+	vv__unlock(lock);
+	vv__unblock(before);
+}
+
 /* ---- signal.c ---- */
 
 /* True if the program has a handler for sig. */

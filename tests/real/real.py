@@ -18,6 +18,8 @@ import tempfile
 import threading
 import time
 
+from patience import descendants
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LIBRARY = os.path.join(ROOT, "build", "libvervet.so")
 BUILD = os.path.join(ROOT, "build", "tests", "real")
@@ -42,20 +44,6 @@ def case(f=None, *, alone=False, long=False, limit=120):
 def become_reaper():
     """Orphans below this process become its children: PR_SET_CHILD_SUBREAPER."""
     ctypes.CDLL(None).prctl(36, 1)
-
-
-def descendants(pid):
-    """Process ids below pid, zombies left out."""
-    children = {}
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError), open(f"/proc/{entry}/stat") as f:
-            state, parent = f.read().rpartition(")")[2].split()[:2]
-            if state != "Z":
-                children.setdefault(int(parent), []).append(int(entry))
-    found = list(children.get(pid, []))
-    for child in found:
-        found += children.get(child, [])
-    return found
 
 
 def kill_descendants(pid):
