@@ -444,6 +444,12 @@ static bool give_away(struct vv__hub *h, struct vv_greenlet *g)
 	return true;
 }
 
+static void look_for_signals(struct vv__hub *h)
+{
+	if (vv__unlikely(atomic_load_explicit(&h->signals, memory_order_relaxed)) && atomic_exchange(&h->signals, 0))
+		vv__hooks.hub_signals(h);
+}
+
 static void dispatch(struct vv__hub *h)
 {
 	struct vv_greenlet *g = pop(h);
@@ -461,6 +467,8 @@ static void dispatch(struct vv__hub *h)
 	if (vv__unlikely(vv__watching))
 		note_run(h, g);
 	prepare(h, g);
+	/* what came here before g's mask was set is on its way to its thread before g can see that it has not arrived */
+	look_for_signals(h);
 	if (vv__unlikely(g->slice != NULL) && vv__slice_runs)
 		vv__slice_runs(g);
 	vv__context_switch(&h->ctx, &g->ctx);
@@ -573,8 +581,7 @@ void vv__hub_loop(void *unused)
 		after_switch(h);
 		if (atomic_load_explicit(&h->inbox, memory_order_relaxed))
 			drain_inbox(h);
-		if (vv__unlikely(atomic_exchange_explicit(&h->signals, 0, memory_order_relaxed)))
-			vv__hooks.hub_signals(h);
+		look_for_signals(h);
 		if (h->head && h->budget)
 			dispatch(h);
 		else

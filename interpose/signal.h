@@ -155,6 +155,8 @@ void vv__show_kept(struct vv_greenlet *g);
 /* True if g is in sigwait or its like for sig. */
 bool vv__awaits(struct vv_greenlet *g, int sig);
 /* g ends: what was directed at it is gone. */
+/* Before its clean-up: handle what has come for it, wherever that is. */
+void vv__signals_last(struct vv_greenlet *g);
 void vv__signals_end(struct vv_greenlet *g);
 
 #endif

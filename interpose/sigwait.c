@@ -26,6 +26,18 @@ bool vv__awaits(struct vv_greenlet *g, int sig)
 	return set && atomic_load(set) & vv__bit(sig) && vv__carrier_tid(g);
 }
 
+/*
+ * A signal of the process's that this thread alone takes may have been given to the hub's kernel thread, which has not come
+ * to run yet. In plain it would have come here, before its sender went on: nobody must find that it never came.
+ */
+void vv__signals_last(struct vv_greenlet *g)
+{
+	if (g->away && vv__may_be_signalled())
+		vv__unblock(vv__block_all()); /* makes the kernel look at what is pending for the process */
+	if (vv__has_signals(g))
+		vv__run_handlers(g);
+}
+
 void vv__signals_end(struct vv_greenlet *g)
 {
 	vv__pass_on_kept(g, ~0ul, true);

@@ -152,6 +152,7 @@ void __attribute__((weak)) vv__release_robust_mutexes(struct vv_greenlet *g)
 
 void vv__greenlet_ends(struct vv_greenlet *g)
 {
+	vv__signals_last(g);
 	vv__run_dtors(g);
 	vv__run_key_destructors(g);
 	vv__run_dtors(g); /* a key's destructor may have made new ones */

@@ -31,6 +31,8 @@ static void stops()
 			std::unique_lock lock(m);
 			c.wait(lock, token, [] { return false; });
 			stopped = token.stop_requested();
+			while (!callbacks) /* else note may be gone before it is its turn */
+				std::this_thread::yield();
 		});
 		std::this_thread::sleep_for(5ms);
 	}
