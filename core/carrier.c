@@ -448,6 +448,7 @@ void vv__move(struct vv_greenlet *g)
 	g->hopped = true;
 	g->away = true;
 	atomic_fetch_add(&h->away, 1);
+	vv__takes_its_own();
 	vv__trace(VV__TRACE_STOP, g->id, 0, h->carrier->tid, VV__TRACE_HOP);
 	if (vv__unlikely(vv__clocks))
 		vv__clock_switch(h->carrier, NULL);

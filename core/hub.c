@@ -92,6 +92,7 @@ static void drain_inbox(struct vv__hub *h)
 		if (g->away) {
 			g->away = false;
 			atomic_fetch_sub(&h->away, 1);
+			vv__unblocked(g->mask);
 		}
 		vv__push(h, g);
 	}
@@ -439,6 +440,7 @@ static bool give_away(struct vv__hub *h, struct vv_greenlet *g)
 	g->stretch_start = vv__now();
 	g->away = true;
 	atomic_fetch_add(&h->away, 1);
+	vv__takes_its_own();
 	vv__trace(VV__TRACE_RUN, g->id, 0, c->tid, VV__TRACE_READY);
 	vv__carrier_give(c, g);
 	return true;
@@ -477,13 +479,16 @@ static void dispatch(struct vv__hub *h)
 
 static int mask_of(struct vv_greenlet *g, void *mask)
 {
-	if (!g->foreign && g->state != VV__DONE && g->state != VV__FREE)
+	if (!g->foreign && !g->away && g->state != VV__DONE && g->state != VV__FREE)
 		*(uint64_t *)mask &= g->mask;
 	return 0;
 }
 
-/* While the hub looks at events the kernel thread blocks only what every greenlet blocks. A signal too few does no harm
- * (it is kept), so asking all of them can wait for as many turns as there are greenlets to ask. */
+/*
+ * While the hub looks at events the kernel thread blocks only what every greenlet blocks that has no kernel thread of its
+ * own. (Those take their signals themselves: one that came here would reach them late.) A signal too few does no harm (it
+ * is kept), so asking all of them can wait for as many turns as there are greenlets to ask.
+ */
 static void set_idle_mask(struct vv__hub *h)
 {
 	uint64_t mask = ~0ul;

@@ -142,6 +142,13 @@ void vv__clock_handover(struct vv__carrier *c, struct vv_greenlet *g);
 void vv__clock_sample(struct vv__hub *h, struct vv_greenlet *running, bool slept);
 void vv__clocks_forget(void);
 
+/* One has got a kernel thread of its own, which takes its signals itself. */
+static inline void vv__takes_its_own(void)
+{
+	if (atomic_load_explicit(&vv__hub.masked, memory_order_relaxed))
+		atomic_store_explicit(&vv__hub.masks_dirty, 1, memory_order_relaxed);
+}
+
 /* wait.c */
 struct vv__wait *vv__wait_begin(struct vv_greenlet *g, uint8_t kind, int64_t deadline, const char *what);
 void vv__wait_end(struct vv_greenlet *g, struct vv__wait *w);

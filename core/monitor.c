@@ -89,6 +89,7 @@ static void hand_over(struct vv__hub *h, struct vv_greenlet *g, int64_t now)
 	g->away = true;
 	g->stretch_start = seen.since;
 	atomic_fetch_add(&h->away, 1);
+	vv__takes_its_own();
 	vv__count(handovers);
 	if (vv__config.stats && g->carrier)
 		vv__note_unhooked(g->carrier->tid);
