@@ -657,8 +657,10 @@ static int start(struct vv__hub *h, struct vv_greenlet *g)
 	vv__shell_await(&h->self);
 	h->ctx = h->self.ctx;
 	r = hand_out(h, g);
-	if (r == 0)
+	if (r == 0) {
+		vv__lend_start();
 		r = vv__monitor_start();
+	}
 	if (r == 0)
 		atomic_store(&vv__started, 1);
 	if (r == 0 && vv__config.overflow)

@@ -203,6 +203,7 @@ static inline void vv__stop_alt_stack(struct vv_greenlet *g)
 
 /* lend.c */
 void vv__lend_look(struct vv__hub *h, struct vv_greenlet *running, int64_t now);
+void vv__lend_start(void);
 void vv__lend_forget(void);
 
 /* monitor.c */

@@ -93,6 +93,18 @@ static void add_core(const char *p, const cpu_set_t *set, int64_t *idle)
 		*idle += n + wait;
 }
 
+/* Before the program's first thread: later, a number that comes and goes would be seen. */
+void vv__lend_start(void)
+{
+	long fd;
+
+	if (!vv__config.handover_ns || vv__config.lend != VV__LEND_AUTO || atomic_load(&stat_fd))
+		return;
+	fd = vv__syscall(SYS_openat, AT_FDCWD, "/proc/stat", O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		vv__fd_own(vv__hub_fd(fd), &stat_fd);
+}
+
 /* Idle time of the cores in set, or -1. */
 static int64_t idle_time(const cpu_set_t *set)
 {
@@ -101,13 +113,6 @@ static int64_t idle_time(const cpu_set_t *set)
 	int64_t idle = 0;
 	long n;
 
-	if (!fd) {
-		n = vv__syscall(SYS_openat, AT_FDCWD, "/proc/stat", O_RDONLY | O_CLOEXEC);
-		if (n < 0)
-			return -1;
-		vv__fd_own(vv__hub_fd(n), &stat_fd);
-		fd = atomic_load(&stat_fd);
-	}
 	n = fd ? vv__syscall(SYS_pread64, fd, text, sizeof text - 1, 0) : -1;
 	if (n <= 0)
 		return -1;
@@ -328,6 +333,7 @@ void vv__lend_look(struct vv__hub *h, struct vv_greenlet *g, int64_t now)
 void vv__lend_forget(void)
 {
 	memset(&l, 0, sizeof l);
+	atomic_store(&stat_fd, 0);
 }
 
 /* ---- the greenlet's side ---- */
