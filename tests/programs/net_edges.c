@@ -8,7 +8,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 
-enum { MANY = 4 << 20 };
+enum { MANY = 4 << 20, MUCH = 64 << 20 /* more than all buffers ever hold */ };
 
 static int fd[2];
 
@@ -61,18 +61,18 @@ static void *reset_in_the_middle(void *arg)
 /* The part that went out is the result; the error is the next call's. */
 static void error_after_a_part(void)
 {
-	char *big = calloc(1, MANY);
+	char *big = calloc(1, MUCH);
 	ssize_t n;
 
 	for (int i = 0; i < 3; i++) {
 		tcp_pair(fd);
 		pthread_t t = start(reset_in_the_middle, NULL);
-		struct iovec v[2] = {{big, MANY / 2}, {big + MANY / 2, MANY / 2}};
+		struct iovec v[2] = {{big, MUCH / 2}, {big + MUCH / 2, MUCH / 2}};
 
-		n = i == 0   ? write(fd[0], big, MANY)
-		    : i == 1 ? send(fd[0], big, MANY, 0)
+		n = i == 0   ? write(fd[0], big, MUCH)
+		    : i == 1 ? send(fd[0], big, MUCH, 0)
 			     : writev(fd[0], v, 2);
-		printf("part: %d\n", n > 10000 && n < MANY);
+		printf("part: %d\n", n > 10000 && n < MUCH);
 		join(t);
 		tell(send(fd[0], "x", 1, MSG_NOSIGNAL));
 		tell(send(fd[0], "x", 1, MSG_NOSIGNAL));
