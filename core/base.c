@@ -149,6 +149,17 @@ void vv__slab_put(struct vv__slab *s, void *p)
 	vv__unlock(&s->lock);
 }
 
+/* ---- text ---- */
+
+char *vv__put_decimal(char *to, unsigned long n)
+{
+	if (n >= 10)
+		to = vv__put_decimal(to, n / 10);
+	*to++ = (char)('0' + n % 10);
+	*to = 0;
+	return to;
+}
+
 /* ---- log ---- */
 
 struct line {

@@ -255,14 +255,6 @@ static void idle_first(void *carrier)
 	idle(carrier);
 }
 
-static char *put_decimal(char *p, int n)
-{
-	if (n >= 10)
-		p = put_decimal(p, n / 10);
-	*p++ = '0' + n % 10;
-	return p;
-}
-
 /* The monitor reads the kernel thread's state here: if it opened the file whenever it looks, that would take a number
  * from the program at odd moments. */
 static void open_stat(struct vv__carrier *c)
@@ -270,7 +262,7 @@ static void open_stat(struct vv__carrier *c)
 	char path[48] = "/proc/self/task/";
 	long fd;
 
-	memcpy(put_decimal(path + strlen(path), c->tid), "/stat", sizeof "/stat");
+	strcpy(vv__put_decimal(path + strlen(path), c->tid), "/stat");
 	fd = atomic_load(&vv__filtered) ? -1 : vv__syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0)
 		vv__fd_own(vv__hub_fd(fd), &c->stat);

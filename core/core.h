@@ -534,6 +534,8 @@ long vv__report_by_command(const char *const *words);
 void vv__report_await(long pid);
 void vv__report_signal(int signal);
 
+/* n in decimal, 21 bytes at most with the end mark that follows; returns where that is. */
+char *vv__put_decimal(char *to, unsigned long n);
 /* printf-like (only %s %d %u %x %p %ld %lu %c), one raw write to the report descriptor; safe everywhere. */
 void vv__log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A broken invariant: one line, then abort. */

@@ -24,16 +24,13 @@ static uintptr_t stack_pointer(const ucontext_t *u)
 
 static void report(struct vv_greenlet *g)
 {
-	char which[48] = "--greenlet=", digits[24];
+	char which[48] = "--greenlet=";
 	const char *const words[] = {
 	    "dump", "--running", which, "--report=the one whose stack is exhausted", NULL};
 	const struct timespec wait = {0, 10000000};
-	size_t d = sizeof digits;
 	long pid;
 
-	for (uint64_t id = g->id; id; id /= 10)
-		digits[--d] = (char)('0' + id % 10);
-	memcpy(which + strlen(which), digits + d, sizeof digits - d);
+	vv__put_decimal(which + strlen(which), g->id);
 	vv__log("stack exhausted: greenlet %lu%s%s has used its %lu KiB", g->id, g->name[0] ? " " : "",
 	    g->name, g->stack_size >> 10);
 	pid = vv__report_by_command(words);

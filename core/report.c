@@ -22,15 +22,6 @@ enum { WORDS = 12, OLD_NS = 1000000000, CHAIN = 64, NAMED = 32 };
 
 static volatile long command_pid;
 
-static char *put_number(char *p, long n)
-{
-	if (n >= 10)
-		p = put_number(p, n / 10);
-	*p++ = (char)('0' + n % 10);
-	*p = 0;
-	return p;
-}
-
 /* The library's directory, "/vervet" or "/../bin/vervet". */
 static void execute(const char *place, char *const *argv)
 {
@@ -104,7 +95,7 @@ long vv__report_by_command(const char *const *words)
 
 	if (!vv__config.directory[0] || adopts_orphans() || !atomic_compare_exchange_strong(&busy, &idle, 1))
 		return 0;
-	put_number(pid, vv__syscall(SYS_getpid));
+	vv__put_decimal(pid, vv__syscall(SYS_getpid));
 	while (n <= WORDS && words[n - 1]) {
 		argv[n] = (char *)words[n - 1];
 		n++;
@@ -249,7 +240,7 @@ void vv__report_stall(struct vv_greenlet *g, int64_t ns)
 		if (named[i] == g->id)
 			return;
 	named[n++] = g->id;
-	put_number(which + strlen(which), (long)g->id);
+	vv__put_decimal(which + strlen(which), g->id);
 	vv__log("stalled: greenlet %lu%s%s has kept the hub for %ld ms", g->id, g->name[0] ? " " : "",
 	    g->name, (long)(ns / 1000000));
 	vv__report_by_command(words);

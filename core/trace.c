@@ -142,22 +142,16 @@ void vv__trace_new(struct vv_greenlet *g, struct vv_greenlet *by)
 /* The name that the user gave, each %p the process id. */
 static bool file_names(void)
 {
-	char digits[12];
-	size_t n = 0, d;
+	size_t n = 0;
 
 	for (const char *p = vv__config.trace; *p; p++) {
-		long pid = vv__syscall(SYS_getpid);
-
 		if (n + 20 > sizeof json)
 			return false;
 		if (p[0] != '%' || p[1] != 'p') {
 			json[n++] = *p;
 			continue;
 		}
-		for (d = sizeof digits; pid; pid /= 10)
-			digits[--d] = (char)('0' + pid % 10);
-		memcpy(json + n, digits + d, sizeof digits - d);
-		n += sizeof digits - d;
+		n = vv__put_decimal(json + n, vv__syscall(SYS_getpid)) - json;
 		p++;
 	}
 	json[n] = 0;

@@ -28,15 +28,11 @@ static uint64_t last_hex(char *text)
  * program counter; "running" instead. */
 static bool sleeping_at(int tid, struct vv__unhooked *u)
 {
-	char path[48] = "/proc/self/task/", text[256] = "", digits[12];
-	size_t n = strlen(path), d = sizeof digits;
+	char path[48] = "/proc/self/task/", text[256] = "";
 	const char *p;
 	long fd;
 
-	for (; tid; tid /= 10)
-		digits[--d] = (char)('0' + tid % 10);
-	memcpy(path + n, digits + d, sizeof digits - d);
-	memcpy(path + n + sizeof digits - d, "/syscall", sizeof "/syscall");
+	strcpy(vv__put_decimal(path + strlen(path), tid), "/syscall");
 	fd = vv__syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;

@@ -325,14 +325,11 @@ static void await(long pid)
 
 static void say(void)
 {
-	char where[40] = "--conflict=", digits[24];
+	char where[40] = "--conflict=";
 	const char *const words[] = {"dump", where, "--report=check", NULL};
-	size_t d = sizeof digits, n = strlen(where);
 	long pid;
 
-	for (uintptr_t at = (uintptr_t)&found; at; at /= 10)
-		digits[--d] = (char)('0' + at % 10);
-	memcpy(where + n, digits + d, sizeof digits - d);
+	vv__put_decimal(where + strlen(where), (uintptr_t)&found);
 	pid = vv__report_by_command(words);
 	if (pid)
 		await(pid); /* it looks at us */

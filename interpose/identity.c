@@ -27,17 +27,13 @@ VV_EXPORT pid_t gettid(void)
 /* Kernel threads whose name the world sees: the first one is the process's. */
 static void name_kernel_thread(struct vv_greenlet *g)
 {
-	char path[64] = "/proc/self/task/", digits[12], *p = path + strlen(path);
-	int tid = g == vv__main_greenlet() ? g->tid : g->native ? vv__carrier_tid(g) : 0, n = 0;
+	char path[64] = "/proc/self/task/";
+	int tid = g == vv__main_greenlet() ? g->tid : g->native ? vv__carrier_tid(g) : 0;
 	long fd;
 
 	if (!tid)
 		return;
-	for (; tid; tid /= 10)
-		digits[n++] = '0' + tid % 10;
-	while (n)
-		*p++ = digits[--n];
-	strcpy(p, "/comm");
+	strcpy(vv__put_decimal(path + strlen(path), tid), "/comm");
 	fd = vv__syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;

@@ -33,11 +33,9 @@ static void put_string(struct text *t, const char *s)
 
 static void put_number(struct text *t, int64_t n)
 {
-	char digit = (char)('0' + n % 10);
+	char digits[24];
 
-	if (n >= 10)
-		put_number(t, n / 10);
-	put(t, &digit, 1);
+	put(t, digits, vv__put_decimal(digits, n) - digits);
 }
 
 /* ---- whose file it is ---- */
