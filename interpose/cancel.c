@@ -33,14 +33,14 @@ void vv__cancel_if_async(struct vv_greenlet *g)
 /* For the greenlet that runs on this kernel thread, if it has been cancelled; if not, it came too late. */
 static void on_cancel(int sig, siginfo_t *info, void *context)
 {
-	struct vv_greenlet *g = vv__self;
+	struct vv_greenlet *g = vv__self, *owner = vv__look_owner(g, info);
 
 	if (info->si_code == SI_TIMER)
 		vv__timer_expired(info);
-	if (!g)
+	if (!owner)
 		return;
-	if (g->is_hub || g->inside) {
-		vv__hub_signal();
+	if (owner != g || g->is_hub || g->inside) {
+		vv__look_came_in_vain(owner, sig);
 	} else {
 		if (g->pending & VV__LIBC_SIGNALS)
 			vv__run_handlers(g);

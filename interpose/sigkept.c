@@ -21,6 +21,7 @@ struct kept {
 	struct vv_greenlet *g; /* null: nobody's yet */
 	uint64_t id;	       /* g->id: records are used again */
 	bool directed;	       /* at g: nobody else may have it */
+	uint8_t look;	       /* the signal that was sent to make g look; 0: none */
 	siginfo_t info;
 };
 
@@ -54,6 +55,7 @@ static void give(struct kept *k, int sig, struct vv_greenlet *g)
 {
 	k->g = g;
 	k->id = g ? g->id : 0;
+	k->look = 0;
 	if (g)
 		atomic_fetch_or(&g->pending, vv__bit(sig));
 	else
@@ -273,20 +275,67 @@ static struct vv_greenlet *choose(int sig)
 	return c.found;
 }
 
-/*
- * Make g look, wherever it is: parked, it is resumed; on another kernel thread, it is sent the signal there. On the run
- * queue it looks when it is resumed.
- */
-void vv__prod(struct vv_greenlet *g)
+/* The signal that makes g look at its kept sig: to handle it, or to take it in sigwait. 0: it may not have it now. */
+static int look_for(struct vv_greenlet *g, int sig)
 {
-	uint64_t set = atomic_load(&g->pending) & (~g->mask | VV__LIBC_SIGNALS);
+	if (vv__bit(sig) & VV__LIBC_SIGNALS)
+		return VV__SIGCANCEL;
+	return !(g->mask & vv__bit(sig)) ? sig : vv__awaits(g, sig) ? VV__SIGCANCEL : 0;
+}
+
+/*
+ * With the lock: send g's kernel thread a look for every entry that has none under way. More would do no harm, but
+ * real-time signals queue: looks that come in vain and are sent again must not become more.
+ */
+static void send_looks(struct vv_greenlet *g, int tid)
+{
+	uint64_t sent = 0;
+
+	for (uint64_t left = atomic_load(&g->pending); left; left &= left - 1) {
+		int sig = __builtin_ctzl(left) + 1, look = look_for(g, sig);
+
+		for (struct kept *k = look ? list[sig] : NULL; k; k = k->next) {
+			if (!is_of(k, g) || k->look)
+				continue;
+			if (!(sent & vv__bit(look)) && vv__send_look(tid, look, g) < 0)
+				return;
+			sent |= vv__bit(look);
+			k->look = look;
+		}
+	}
+}
+
+/* With the lock. Parked, g is resumed; on a kernel thread of its own it is sent looks. On the run queue it looks when it is
+ * resumed. */
+static void prod(struct vv_greenlet *g)
+{
 	int tid = vv__carrier_tid(g);
 
-	if (!tid || set & vv__bit(VV__SIGCANCEL))
+	if (!tid || atomic_load(&g->pending) & vv__bit(VV__SIGCANCEL))
 		vv__interrupt(g);
 	if (tid && g != vv__self)
-		for (; set; set &= set - 1)
-			vv__queue_raw(tid, __builtin_ctzl(set) + 1, NULL);
+		send_looks(g, tid);
+}
+
+void vv__prod(struct vv_greenlet *g)
+{
+	uint64_t before = vv__lock_masked(&lock);
+
+	prod(g);
+	vv__unlock_masked(&lock, before);
+}
+
+/* g was inside, or no longer there. */
+void vv__look_came_in_vain(struct vv_greenlet *g, int look)
+{
+	uint64_t before = vv__lock_masked(&lock);
+
+	for (uint64_t left = atomic_load(&present); left; left &= left - 1)
+		for (struct kept *k = list[__builtin_ctzl(left) + 1]; k; k = k->next)
+			if (is_of(k, g) && k->look == look)
+				k->look = 0;
+	vv__unlock_masked(&lock, before);
+	vv__hub_signal();
 }
 
 static void assign(int sig, struct vv_greenlet *g)
@@ -300,15 +349,12 @@ static void assign(int sig, struct vv_greenlet *g)
 	vv__unlock_masked(&lock, before);
 }
 
-/* Make the owner of an entry look, if it may: to handle it, or to take it in sigwait. */
 static void prod_owner(const struct kept *k, int sig)
 {
-	if (!k->g || k->id != k->g->id || !alive(k->g))
+	if (!k->g || k->look || k->id != k->g->id || !alive(k->g))
 		return;
-	if (vv__has_signals(k->g))
-		vv__prod(k->g);
-	else if (vv__awaits(k->g, sig))
-		vv__queue_raw(vv__carrier_tid(k->g), VV__SIGCANCEL, NULL);
+	if (vv__has_signals(k->g) || vv__awaits(k->g, sig))
+		prod(k->g);
 }
 
 static void prod_owners(void)

@@ -75,7 +75,7 @@ static long send_kept(struct vv_greenlet *g, int sig)
 	siginfo_t info;
 
 	if (vv__handled_by_program(sig))
-		return vv__queue_raw(vv__syscall(SYS_gettid), sig, NULL);
+		return vv__send_look(vv__syscall(SYS_gettid), sig, g);
 	if (vv__take_kept(g, vv__bit(sig), false, &info)) /* the kernel's business */
 		vv__queue_raw(vv__syscall(SYS_gettid), sig, &info);
 	return 0;
@@ -172,14 +172,14 @@ static struct vv_greenlet *owner_of(struct vv_greenlet *g, int sig, const siginf
 	return accepts ? g : NULL;
 }
 
-/* A look: somebody has kept this signal for a greenlet, the one that runs here when it was sent. */
+/* A look: somebody has kept this signal for a greenlet, the one that ran here when it was sent. */
 static void look(struct vv_greenlet *g, int sig, siginfo_t *info, void *context)
 {
-	if (g->is_hub || g->inside) {
-		vv__hub_signal();
-		return;
-	}
-	if (vv__take_kept(g, vv__bit(sig), false, info))
+	struct vv_greenlet *owner = vv__look_owner(g, info);
+
+	if (owner != g || g->inside)
+		vv__look_came_in_vain(owner, sig);
+	else if (vv__take_kept(g, vv__bit(sig), false, info))
 		run(g, sig, info, context);
 }
 
@@ -227,14 +227,14 @@ static bool is_look(struct vv_greenlet *g, int sig, const siginfo_t *info)
 {
 	if (info->si_code == VV__SI_LOOK)
 		return true;
-	return info->si_code == SI_USER && info->si_pid == 0 && atomic_load(&g->pending) & vv__bit(sig);
+	return g && info->si_code == SI_USER && info->si_pid == 0 && atomic_load(&g->pending) & vv__bit(sig);
 }
 
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
 	struct vv_greenlet *g = vv__self, *owner;
 
-	if (g && is_look(g, sig, info)) {
+	if (is_look(g, sig, info)) {
 		look(g, sig, info, context);
 		return;
 	}

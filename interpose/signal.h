@@ -55,6 +55,14 @@ void vv__pass_on_kept(struct vv_greenlet *g, uint64_t set, bool ends);
 void vv__claim_kept(struct vv_greenlet *g);
 /* Make the greenlet that has signals look at them, wherever it is. */
 void vv__prod(struct vv_greenlet *g);
+/* Who is to look, on a kernel thread that runs g. */
+static inline struct vv_greenlet *vv__look_owner(struct vv_greenlet *g, const siginfo_t *info)
+{
+	return info->si_code == VV__SI_LOOK ? info->si_value.sival_ptr : g;
+}
+
+/* A look that was sent for g has come when g could not look: it is sent another if it still has to. */
+void vv__look_came_in_vain(struct vv_greenlet *g, int look);
 
 /* Block every asynchronous signal for this kernel thread; returns what was blocked. Raw, no bookkeeping. */
 uint64_t vv__block_all(void);
@@ -108,8 +116,9 @@ int vv__tgkill(pid_t tgid, pid_t tid, int sig);
 void vv__keep_pending(struct vv_greenlet *g);
 /* Before exec: give the kernel what is kept for g. If exec fails and this was true, vv__keep_pending takes it back. */
 bool vv__give_back_kept(struct vv_greenlet *g);
-/* The raw signal to one kernel thread of ours. */
+/* The raw signal to one kernel thread of ours; a look makes g, if it still runs there, see what is kept for it. */
 long vv__queue_raw(int tid, int sig, const siginfo_t *info);
+long vv__send_look(int tid, int sig, struct vv_greenlet *g);
 
 /* ---- timer.c, sched.c ---- */
 

@@ -9,11 +9,15 @@
 
 long vv__queue_raw(int tid, int sig, const siginfo_t *info)
 {
+	return vv__syscall(SYS_rt_tgsigqueueinfo, vv__syscall(SYS_getpid), tid, sig, info);
+}
+
+long vv__send_look(int tid, int sig, struct vv_greenlet *g)
+{
 	siginfo_t look = {.si_signo = sig, .si_code = VV__SI_LOOK};
 
-	if (sig == VV__SIGCANCEL || sig == VV__SIGSETXID) /* the latter is libc's */
-		return vv__syscall(SYS_tgkill, vv__syscall(SYS_getpid), tid, VV__SIGCANCEL);
-	return vv__syscall(SYS_rt_tgsigqueueinfo, vv__syscall(SYS_getpid), tid, sig, info ? info : &look);
+	look.si_value.sival_ptr = g;
+	return vv__queue_raw(tid, sig, &look);
 }
 
 static siginfo_t info_of(int sig, int code)
@@ -36,11 +40,11 @@ static int raise_here(int sig, const siginfo_t *info)
 }
 
 /* The same for what was queued with a value and is kept. Delivered, it would not tell whether this thread was meant, or any. */
-static int look_here(int sig)
+static int look_here(struct vv_greenlet *g, int sig)
 {
 	uint64_t before = vv__block_all();
 
-	vv__queue_raw(vv__syscall(SYS_gettid), sig, NULL);
+	vv__send_look(vv__syscall(SYS_gettid), sig, g);
 	vv__unblock(before);
 	return 0;
 }
@@ -85,13 +89,11 @@ int vv__signal_greenlet(struct vv_greenlet *g, int sig, const siginfo_t *info)
 	if (no_room(sig) || vv__keep(sig, info, g, true) < 0)
 		return EAGAIN;
 	if (g == me && !(g->mask & vv__bit(sig)))
-		return look_here(sig);
+		return look_here(g, sig);
 	atomic_thread_fence(
 	    memory_order_seq_cst); /* against sigsuspend, which opens its mask and then looks */
-	if (!(g->mask & vv__bit(sig)))
+	if (!(g->mask & vv__bit(sig)) || vv__awaits(g, sig))
 		vv__prod(g);
-	else if (vv__awaits(g, sig)) /* in sigwait: this ends its call */
-		vv__queue_raw(vv__carrier_tid(g), VV__SIGCANCEL, NULL);
 	return 0;
 }
 

@@ -64,6 +64,12 @@ static int attempt(uint64_t set, siginfo_t *info, int64_t deadline)
 	return vv__syscall(SYS_rt_sigtimedwait, &set, info, deadline == VV__FOREVER ? NULL : &ts, sizeof set);
 }
 
+/* Sent to make somebody see what is kept, and blocked before it came. */
+static bool is_look(int sig, const siginfo_t *info)
+{
+	return sig > 0 && info->si_code == VV__SI_LOOK;
+}
+
 /* On a kernel thread of our own, SIGCANCEL blocked. */
 static int wait_natively(struct vv_greenlet *g, uint64_t set, siginfo_t *info, int64_t deadline)
 {
@@ -79,7 +85,7 @@ static int wait_natively(struct vv_greenlet *g, uint64_t set, siginfo_t *info, i
 		r = attempt(set | vv__bit(VV__SIGCANCEL), info, deadline);
 		if (r == VV__SIGCANCEL && info->si_code == SI_TIMER)
 			vv__timer_expired(info); /* perhaps another's: no handler has seen it */
-		if (r != VV__SIGCANCEL && !(r == -EINTR && !g->handled))
+		if (r != VV__SIGCANCEL && !is_look(r, info) && !(r == -EINTR && !g->handled))
 			return r;
 	}
 }
@@ -91,9 +97,11 @@ static int wait_for(struct vv_greenlet *g, uint64_t set, siginfo_t *info, int64_
 
 	if (vv__cancel_pending(g))
 		vv__cancel_now();
-	r = vv__take_kept(g, set, true, info);
-	if (!r)
-		r = attempt(set, info, 0);
+	do {
+		r = vv__take_kept(g, set, true, info);
+		if (!r)
+			r = attempt(set, info, 0);
+	} while (is_look(r, info));
 	if (r != -EAGAIN || (deadline != VV__FOREVER && deadline <= vv__now()))
 		return r;
 	vv__hop();
