@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -125,6 +126,17 @@ static void answer(int fd, int pid)
 	free(text);
 }
 
+/* The name is free, or of what we may replace. */
+static int may_replace(const char *path, mode_t kind)
+{
+	struct stat st;
+
+	if (lstat(path, &st) || (st.st_mode & S_IFMT) == kind)
+		return 0;
+	return complain(VV__EXIT_FAILED, "metrics: %s: is there and no %s, it is left alone", path,
+	    kind == S_IFREG ? "file" : "socket");
+}
+
 static bool somebody_serves(const struct sockaddr_un *address)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -143,6 +155,8 @@ static int serve_socket(const char *path, int pid, int process)
 	if (strlen(path) >= sizeof(address.sun_path))
 		return complain(VV__EXIT_FAILED, "metrics: %s: too long for a socket's name", path);
 	strcpy(address.sun_path, path);
+	if (may_replace(path, S_IFSOCK))
+		return VV__EXIT_FAILED;
 	if (somebody_serves(&address))
 		return 0;
 	unlink(path);
@@ -160,28 +174,48 @@ static int serve_socket(const char *path, int pid, int process)
 	return 0;
 }
 
-static int serve_file(const char *path, int pid, int process)
+/* Write the text beside the file, then put it in its place: a reader sees all of it or all of the last. */
+static bool replace_file(const char *path, const char *fresh, const char *text, size_t n)
+{
+	int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	bool written = fd >= 0 && write_all(fd, text, n);
+
+	return !(fd >= 0 && close(fd)) && written && !rename(fresh, path);
+}
+
+/* Every second, until the process has ended. What goes wrong is said once, since a full disk may have room again. */
+static void keep_file(const char *path, const char *fresh, int pid, int process)
 {
 	struct pollfd p = {.fd = process, .events = POLLIN};
-	char fresh[PATH_MAX], lock[PATH_MAX], *text;
-	int fd, locked;
+	bool said = false;
+	char *text;
 	size_t n;
+
+	do {
+		text = metrics_text(pid, &n);
+		if (text && !replace_file(path, fresh, text, n) && !said)
+			said = complain(true, "metrics: %s: %m", path);
+		free(text);
+	} while (text && poll(&p, 1, 1000) == 0);
+}
+
+static int serve_file(const char *path, int pid, int process)
+{
+	char fresh[PATH_MAX], lock[PATH_MAX];
+	int locked;
 
 	if (snprintf(fresh, sizeof(fresh), "%s.new", path) >= PATH_MAX ||
 	    snprintf(lock, sizeof(lock), "%s.lock", path) >= PATH_MAX)
 		return complain(VV__EXIT_FAILED, "metrics: %s: name too long", path);
+	if (may_replace(path, S_IFREG))
+		return VV__EXIT_FAILED;
 	locked = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 	if (locked < 0)
 		return complain(VV__EXIT_FAILED, "metrics: %s: %m", lock);
 	if (flock(locked, LOCK_EX | LOCK_NB))
 		return 0;
-	do {
-		text = metrics_text(pid, &n);
-		fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-		if (!text || fd < 0 || !write_all(fd, text, n) || close(fd) || rename(fresh, path))
-			break;
-		free(text);
-	} while (poll(&p, 1, 1000) == 0);
+	keep_file(path, fresh, pid, process);
+	unlink(fresh);
 	unlink(path);
 	unlink(lock);
 	return 0;
@@ -216,7 +250,7 @@ int metrics_command(int argc, char **argv)
 			    argv[optind - 1]);
 		where = optarg;
 	}
-	status = parse_pid("metrics", argv[optind], &pid);
+	status = parse_pid("metrics", argv + optind, &pid);
 	if (!status && where)
 		return serve(where, pid);
 	if (!status)

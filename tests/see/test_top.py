@@ -93,7 +93,38 @@ def metrics_are_served_in_a_file_and_on_a_socket():
 
 
 @case
+def metrics_replace_only_their_own_kind():
+    with tempfile.TemporaryDirectory() as where:
+        path = os.path.join(where, "there")
+        for kind, make in (("", os.mkfifo), ("unix:", lambda p: open(p, "w").close())):
+            make(path)
+            with running([PYTHON, "-c", TICKER], ["--metrics=" + kind + path]) as p:
+                p.stdout.readline()
+                said = p.stderr.readline().decode()
+                assert "is there and no " + ("socket" if kind else "file") in said, said
+            assert os.listdir(where) == ["there"], os.listdir(where)
+            os.unlink(path)
+
+
+@case
+def metrics_say_once_that_they_cannot_be_written():
+    with tempfile.TemporaryDirectory() as where:
+        path = os.path.join(where, "m.prom")
+        os.symlink("/dev/full", path + ".new")
+        with running([PYTHON, "-c", TICKER], ["--metrics=" + path]) as p:
+            p.stdout.readline()
+            assert "No space left" in p.stderr.readline().decode()
+            os.unlink(path + ".new")
+            until(lambda: os.path.exists(path))
+            p.stdin.close()
+            p.wait(10)
+            assert p.stderr.read() == b""
+
+
+@case
 def bad_words_are_refused():
     assert "not a number" in vervet("top", "--interval=0", 1, status=125)
     assert "no process id" in vervet("metrics", status=125)
+    assert "one process" in vervet("top", 1, 2, status=125)
+    assert "one process" in vervet("metrics", 1, 2, status=125)
     assert "unknown option" in vervet("metrics", "--x", 1, status=125)
