@@ -5,6 +5,7 @@
 
 #include <elf.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -83,6 +84,16 @@ static int check_loader(const char *path, const char *name)
 	return 0;
 }
 
+/* A file that ends before its program headers do: the kernel would refuse it, or kill what it had begun to load. */
+static bool is_cut_off(const Elf64_Ehdr *eh, int fd)
+{
+	uint64_t headers = (uint64_t)eh->e_phnum * eh->e_phentsize;
+	struct stat st;
+
+	return !fstat(fd, &st) &&
+	       (eh->e_phoff > INT64_MAX - headers || eh->e_phoff + headers > (uint64_t)st.st_size);
+}
+
 /* Type and machine stand at the same place in every class. */
 static int check_header(const char *path, int fd)
 {
@@ -94,11 +105,13 @@ static int check_header(const char *path, int fd)
 		return complain(VV__EXIT_NOT_EXECUTABLE,
 		    "%s: neither an ELF program nor a script, a script begins with #! and its interpreter",
 		    path);
-	if (eh.e_machine != OUR_MACHINE || eh.e_ident[EI_CLASS] != ELFCLASS64 || n < (ssize_t)sizeof(eh))
+	if (eh.e_machine != OUR_MACHINE || eh.e_ident[EI_CLASS] != ELFCLASS64)
 		return complain(VV__EXIT_FAILED,
 		    "%s: built for another architecture than vervet, run it without vervet", path);
 	if (eh.e_type != ET_EXEC && eh.e_type != ET_DYN)
 		return complain(VV__EXIT_NOT_EXECUTABLE, "%s: an ELF file, but no program", path);
+	if (n < (ssize_t)sizeof(eh) || is_cut_off(&eh, fd))
+		return complain(VV__EXIT_NOT_EXECUTABLE, "%s: an ELF file, but its end is missing", path);
 	return check_loader(path, loader(&eh, fd, name));
 }
 
