@@ -334,6 +334,7 @@ static int read_options(int argc, char **argv, struct options *o)
 	    {"greenlet", required_argument, NULL, GREENLET}, {"deadlocks", no_argument, NULL, DEADLOCKS},
 	    {"report", required_argument, NULL, REPORT}, {"unhooked", no_argument, NULL, UNHOOKED},
 	    {NULL, 0, NULL, 0}};
+	char *end = "";
 	int c;
 
 	opterr = 0;
@@ -349,7 +350,7 @@ static int read_options(int argc, char **argv, struct options *o)
 			o->conflict = strtoul(optarg, NULL, 10);
 		if (c == REPORT)
 			o->reason = optarg;
-		if (c == GREENLET && (o->greenlet = strtol(optarg, NULL, 10)) <= 0)
+		if (c == GREENLET && ((o->greenlet = strtol(optarg, &end, 10)) <= 0 || *end))
 			return complain(VV__EXIT_FAILED, "dump: %s: not a greenlet's number", optarg);
 		if (c == '?')
 			return complain(VV__EXIT_FAILED,
@@ -389,7 +390,7 @@ int dump_command(int argc, char **argv)
 	int pid, status = read_options(argc, argv, &o);
 
 	if (!status)
-		status = parse_pid("dump", argv[optind], &pid);
+		status = parse_pid("dump", argv + optind, &pid);
 	if (!status)
 		status = o.reason ? find_reporting(&t, pid) : target_find(&t, pid);
 	if (!status && !o.unhooked)

@@ -49,8 +49,8 @@ void target_free(struct target *t);
 ssize_t target_memory(const struct target *t, uintptr_t at, void *to, size_t n);
 /* Fill in owner and cycle. */
 void target_locks(struct target *t);
-/* A process id in digits, or a status after complaining. */
-int parse_pid(const char *command, const char *text, int *pid);
+/* The one word left, a process id in digits; or a status after complaining. */
+int parse_pid(const char *command, char **words, int *pid);
 
 /* text.c: states in words. */
 enum { TEXT = 512 };

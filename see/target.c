@@ -28,8 +28,9 @@ static bool copy(const struct target *t, const void *at, void *to, size_t n)
 	return target_memory(t, (uintptr_t)at, to, n) == (ssize_t)n;
 }
 
-int parse_pid(const char *command, const char *text, int *pid)
+int parse_pid(const char *command, char **words, int *pid)
 {
+	const char *text = words[0];
 	char *end = NULL;
 	long n = text ? strtol(text, &end, 10) : 0;
 
@@ -37,6 +38,8 @@ int parse_pid(const char *command, const char *text, int *pid)
 		return complain(VV__EXIT_FAILED, "%s: no process id given, see vervet(1)", command);
 	if (!*text || *end || n <= 0 || n > INT32_MAX)
 		return complain(VV__EXIT_FAILED, "%s: %s: not a process id", command, text);
+	if (words[1])
+		return complain(VV__EXIT_FAILED, "%s: %s: one process at a time", command, words[1]);
 	*pid = (int)n;
 	return 0;
 }

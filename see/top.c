@@ -179,7 +179,7 @@ int top_command(int argc, char **argv)
 	int pid, status = read_options(argc, argv, &interval, &count);
 
 	if (!status)
-		status = parse_pid("top", argv[optind], &pid);
+		status = parse_pid("top", argv + optind, &pid);
 	if (!status)
 		status = take_sample(&before, pid);
 	while (!status && count-- > 0) {

@@ -97,6 +97,8 @@ def bad_words_are_refused():
     assert "no process id" in vervet("dump", status=125)
     assert "not a process id" in vervet("dump", "x", status=125)
     assert "unknown option" in vervet("dump", "--nonsense", "1", status=125)
+    assert "not a greenlet's number" in vervet("dump", "--greenlet=2x", "1", status=125)
+    assert "one process" in vervet("dump", "1", "2", status=125)
     assert "no such process" in vervet("dump", 2 ** 22 + 1, status=125)
     plain = subprocess.Popen(["sleep", "60"])
     try:
