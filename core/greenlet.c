@@ -114,9 +114,10 @@ struct vv_greenlet **vv__self_of(pthread_t t)
 	return (struct vv_greenlet **)((char *)t + self_offset);
 }
 
+/* No thread is 0: libc's functions know that themselves, most of them answer ESRCH. */
 struct vv_greenlet *vv__of_thread(pthread_t t)
 {
-	return *vv__self_of(t);
+	return t ? *vv__self_of(t) : NULL;
 }
 
 struct vv_greenlet *vv__main_greenlet(void)
