@@ -1,13 +1,13 @@
 /*
- * One hub is one core. Threads that share it are the cheaper for it as long as they run in short stretches; but where it
- * has been busy all the time while other cores idle, and its threads run so long between two waits that a kernel thread's
- * switches would hardly count, a plain run gets more done. There the monitor lends a greenlet that it sees running to a
- * carrier of its own: at its next call that may block it hops and does not come back (vv__relocate). It is a plain thread
- * then, whose calls are the real ones.
+ * One hub is one core. Threads that share it are the cheaper for it as long as one core is enough; but where it has been
+ * busy all the time while others idle, and its threads run for some time between two waits, a plain run gets more done.
+ * There the monitor lends some of them to carriers of their own, as many as the idle cores could take: at its next call
+ * that may block a greenlet hops and does not come back (vv__relocate). It is a plain thread then, whose calls are the
+ * real ones.
  *
  * Whether that pays is not foreseen but tried: if the process does not use so much more CPU time then (an interpreter's
- * lock, threads that take turns), the greenlet is called back, and the next attempt waits twice as long as the last. What
- * has been lent is also called back when all together would long have fitted on one core.
+ * lock, threads that take turns), they are called back, and the next attempt waits twice as long as the last. What has
+ * been lent is also called back when all together would long have fitted on one core.
  *
  * A greenlet that never waits needs none of this: it is handed over.
  */
@@ -22,16 +22,17 @@
 
 enum {
 	WINDOW_NS = 50000000,
+	TRIAL_NS = 100000000,
 	LOOK_NS = 10000000,  /* what a look can tell of */
-	STRETCH_NS = 10000,  /* on average; and */
-	STEADY_NS = 30000,   /* half of all moments are followed by so much without a switch */
+	STRETCH_NS = 10000,  /* on average */
 	AWAKE_PERCENT = 90,  /* of the time */
 	HANDOVERS = 4,	     /* in a window: many */
 	IDLE_PERCENT = 50,   /* of a core, that others leave free */
-	GAIN_PERCENT = 25,   /* of a core, that one who is lent must bring */
+	REST_PERCENT = 30,   /* the same while some are lent */
+	GAIN_PART = 3,	     /* of what was idle a trial must use a third */
 	LITTLE_PERCENT = 70, /* of a core, that all use: one is enough for them */
 	LITTLE_WINDOWS = 20,
-	LOANS = 64,
+	LOANS = 1024,
 	RECHECK_NS = 1000000000,
 };
 static const int64_t first_pause = 1000000000, longest_pause = 64000000000;
@@ -49,12 +50,10 @@ static struct {
 	enum phase phase;
 	bool measures; /* the window began with a reading */
 	struct reading begin;
-	int64_t looked;		       /* when the last look was */
-	int64_t awake;		       /* time in this window that the hub was not asleep */
-	int looks, steady;	       /* in this window of CHOOSE: all, and without a switch for STEADY_NS */
-	struct vv_greenlet *candidate; /* who was seen running at the last steady one */
-	uint64_t candidate_id;
-	int64_t used; /* percent of a core, before the one who is on trial was lent */
+	int64_t looked; /* when the last look was */
+	int64_t awake;	/* time in this window that the hub was not asleep */
+	int64_t wanted; /* percent of a core that the process must use for the trial to have paid */
+	int on_trial;	/* how many were lent last */
 	int64_t not_before, pause;
 	int64_t one_core; /* until then: it may use no more anyway */
 	int little;	  /* windows in a row */
@@ -157,12 +156,12 @@ static void lend(struct vv_greenlet *g)
 	ask(g, g->id, VV__GO);
 }
 
-static void call_back(void)
+static void call_back(int n)
 {
-	if (!l.loans)
-		return;
-	l.loans--;
-	ask(l.loan[l.loans].g, l.loan[l.loans].id, VV__COME_BACK);
+	for (; n > 0 && l.loans; n--) {
+		l.loans--;
+		ask(l.loan[l.loans].g, l.loan[l.loans].id, VV__COME_BACK);
+	}
 }
 
 static void forget_ended(void)
@@ -214,27 +213,62 @@ static bool is_full(const struct reading *a, const struct reading *b)
 	uint64_t turns = b->turns - a->turns;
 
 	return is_busy(a, b) && turns && (b->when - a->when) / (int64_t)turns >= STRETCH_NS &&
-	       idled(a, b) >= IDLE_PERCENT && atomic_load_explicit(&vv__live, memory_order_relaxed) > 1;
+	       idled(a, b) >= (l.loans ? REST_PERCENT : IDLE_PERCENT) &&
+	       atomic_load_explicit(&vv__live, memory_order_relaxed) > 1;
 }
 
-/* Runs of the same length at least twice STEADY_NS are steady at half of all looks, or more. */
+static int note_turns(struct vv_greenlet *g, void *unused)
+{
+	g->lend_turns = g->switches;
+	return 0;
+}
+
+/* Has run since its turns were noted. */
+static bool is_active(struct vv_greenlet *g)
+{
+	return lendable(g) && g->asked == VV__STAY && (uint32_t)g->switches != g->lend_turns;
+}
+
+static int count_active(struct vv_greenlet *g, void *n)
+{
+	*(int *)n += is_active(g);
+	return 0;
+}
+
+static int lend_active(struct vv_greenlet *g, void *n)
+{
+	if (is_active(g)) {
+		lend(g);
+		--*(int *)n;
+	}
+	return *(int *)n <= 0;
+}
+
+/* As many as give the idle cores what the hub's keeps. If that was not enough (to the kernel the hub is one thread among
+ * those), half of the rest follow. */
 static bool choose(const struct reading *a, const struct reading *b)
 {
-	struct vv_greenlet *g = l.candidate;
+	int64_t idle = idled(a, b);
+	int before = l.loans, active = 0, n;
 
-	if (!is_full(a, b) || l.steady * 2 < l.looks || !lendable(g) || g->id != l.candidate_id)
+	if (!is_full(a, b))
 		return false;
-	l.used = used(a, b);
-	lend(g);
-	return true;
+	vv__each(count_active, &active);
+	n = l.loans ? active / 2 : active * idle / (100 + idle);
+	l.wanted = used(a, b) + (idle < 100 ? idle : 100) / GAIN_PART;
+	vv__each(lend_active, &n);
+	l.on_trial = l.loans - before;
+	return l.on_trial > 0;
 }
 
 static void judge(const struct reading *a, const struct reading *b)
 {
 	switch (l.phase) {
 	case WATCH:
-		if (b->when >= l.not_before && is_full(a, b))
+		if (b->when >= l.not_before && is_full(a, b)) {
 			l.phase = CHOOSE;
+			vv__each(note_turns, NULL);
+		}
 		break;
 	case CHOOSE:
 		l.phase = choose(a, b) ? SETTLE : WATCH;
@@ -243,17 +277,17 @@ static void judge(const struct reading *a, const struct reading *b)
 		l.phase = TRY;
 		break;
 	case TRY:
-		if (used(a, b) - l.used >= GAIN_PERCENT) {
+		if (used(a, b) >= l.wanted) {
 			l.phase = WATCH;
 			l.pause = 0;
 		} else {
-			call_back();
+			call_back(l.on_trial);
 			rest(b->when);
 		}
 	}
 	l.little = used(a, b) < LITTLE_PERCENT ? l.little + 1 : 0;
 	if (l.little >= LITTLE_WINDOWS && l.phase == WATCH) {
-		call_back();
+		call_back((l.loans + 1) / 2);
 		l.little = 0;
 	}
 }
@@ -278,8 +312,6 @@ static void close_window(struct vv__hub *h, int64_t now)
 	}
 	l.begin.when = now;
 	l.awake = 0;
-	l.looks = l.steady = 0;
-	l.candidate = NULL;
 }
 
 /* Whoever runs is lent or called back at random. */
@@ -287,28 +319,10 @@ static void shuffle(struct vv_greenlet *g)
 {
 	l.seed = l.seed * 1103515245 + 12345;
 	if (l.loans && l.seed >> 16 & 1)
-		call_back();
+		call_back(1);
 	else if (lendable(g))
 		lend(g);
 	forget_ended();
-}
-
-/* Another core is idle: it is not the hub's time that is spent here. */
-static void look_closely(struct vv__hub *h, struct vv_greenlet *g)
-{
-	uint64_t turns = atomic_load(&h->ticks);
-	int64_t until = vv__now() + STEADY_NS;
-
-	l.looks++;
-	if (!lendable(g))
-		return;
-	while (atomic_load(&h->ticks) == turns && vv__now() < until)
-		;
-	if (atomic_load(&h->ticks) != turns)
-		return;
-	l.steady++;
-	l.candidate = g;
-	l.candidate_id = g->id;
 }
 
 void vv__lend_look(struct vv__hub *h, struct vv_greenlet *g, int64_t now)
@@ -324,9 +338,7 @@ void vv__lend_look(struct vv__hub *h, struct vv_greenlet *g, int64_t now)
 	}
 	if (!atomic_load(&h->sleeping))
 		l.awake += passed < LOOK_NS ? passed : LOOK_NS;
-	if (l.phase == CHOOSE)
-		look_closely(h, g);
-	if (now - l.begin.when >= WINDOW_NS)
+	if (now - l.begin.when >= (l.phase == TRY ? TRIAL_NS : WINDOW_NS))
 		close_window(h, now);
 }
 
