@@ -229,6 +229,18 @@ static int born(void *birth)
 	return r;
 }
 
+/* A parent that waits may give its child any memory for thread-local data (Chromium's sandbox: zeros), since the child
+ * does next to nothing. Where there is no thread control block, which begins with its own address, our functions would
+ * find no greenlet: such a child uses its parent's, as vfork's does. */
+static bool has_no_thread_data(int flags, void *tls)
+{
+	const int wanted = CLONE_VM | CLONE_VFORK | CLONE_SETTLS;
+	void *first;
+
+	return (flags & (wanted | CLONE_THREAD)) == wanted && vv__copy_in(&first, tls, sizeof first) == 0 &&
+	       first != tls;
+}
+
 /* A child that copies memory is a fork without handlers. One that shares memory runs as its parent's greenlet: that must
  * make the real calls meanwhile, and for good if it does not wait for the child. With thread-local data of its own the
  * child is a thread that we do not know. */
@@ -237,16 +249,21 @@ VV_EXPORT int clone(int (*fn)(void *), void *stack, int flags, void *arg, ...)
 	struct vv_greenlet *g = vv__me();
 	struct birth b = {fn, arg};
 	pid_t *parent_tid, *child_tid;
+	int error = errno, pid;
 	bool hopped;
 	void *tls;
 	va_list ap;
-	int pid;
 
 	va_start(ap, arg);
 	parent_tid = va_arg(ap, pid_t *);
 	tls = va_arg(ap, void *);
 	child_tid = va_arg(ap, pid_t *);
 	va_end(ap);
+	if (has_no_thread_data(flags, tls)) {
+		pid = clone(fn, stack, flags & ~CLONE_SETTLS, arg, parent_tid, NULL, child_tid);
+		errno = pid < 0 ? errno : error;
+		return pid;
+	}
 	if (!vv__family_on(process) || !fn || !stack || flags & (CLONE_THREAD | CLONE_SETTLS))
 		return REAL(clone)(fn, stack, flags, arg, parent_tid, tls, child_tid);
 	if (flags & CLONE_VM) {
