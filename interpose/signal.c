@@ -304,7 +304,16 @@ static void show(int sig, struct sigaction *old)
 	old->sa_mask = actions[sig].mask;
 }
 
-static int install(int sig, const struct sigaction *act, struct sigaction *old)
+/* libc has told the kernel of a function of its own, to return from handlers; the raw call tells it what the program says. */
+static void install_exactly(int sig, const struct sigaction *act)
+{
+	struct vv__kernel_action k = {act->sa_handler, (unsigned)act->sa_flags, act->sa_restorer, 0};
+
+	memcpy(&k.mask, &act->sa_mask, sizeof k.mask);
+	vv__syscall(SYS_rt_sigaction, sig, &k, NULL, sizeof k.mask);
+}
+
+static int install(int sig, const struct sigaction *act, struct sigaction *old, bool raw)
 {
 	struct sigaction ours = *act, had;
 	struct action before = actions[sig];
@@ -330,13 +339,15 @@ static int install(int sig, const struct sigaction *act, struct sigaction *old)
 		actions[sig] = now;
 		*old = had;
 	}
+	if (raw && !is_handler(act->sa_handler))
+		install_exactly(sig, act);
 	if (!is_handler(act->sa_handler))
 		actions[sig].handler = SIG_DFL;
 	atomic_fetch_add(&handlers, is_handler(act->sa_handler) - is_handler(before.handler));
 	return 0;
 }
 
-VV_EXPORT int sigaction(int sig, const struct sigaction *act, struct sigaction *old)
+int vv__sigaction(int sig, const struct sigaction *act, struct sigaction *old, bool raw)
 {
 	struct vv_greenlet *g = vv__me();
 	uint64_t before;
@@ -348,7 +359,7 @@ VV_EXPORT int sigaction(int sig, const struct sigaction *act, struct sigaction *
 	if (act) {
 		struct sigaction copy = *act; /* old may be the same object */
 
-		r = install(sig, &copy, old);
+		r = install(sig, &copy, old, raw);
 	} else {
 		r = REAL(sigaction)(sig, NULL, old);
 		if (r == 0 && old)
@@ -358,6 +369,11 @@ VV_EXPORT int sigaction(int sig, const struct sigaction *act, struct sigaction *
 	if (r == 0 && act && vv__is_ignored(sig))
 		vv__drop_kept(sig);
 	return r;
+}
+
+VV_EXPORT int sigaction(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	return vv__sigaction(sig, act, old, false);
 }
 VV_ALIAS(__sigaction, sigaction);
 

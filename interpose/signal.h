@@ -89,6 +89,15 @@ static inline void vv__unlock_masked(_Atomic int *lock, uint64_t before)
 bool vv__handled_by_program(int sig);
 /* True if sig has no effect when it is not blocked. */
 bool vv__is_ignored(int sig);
+/* What the kernel's sigaction looks like. */
+struct vv__kernel_action {
+	void (*handler)(int);
+	unsigned long flags;
+	void (*restorer)(void);
+	uint64_t mask;
+};
+/* As sigaction; raw: as the system call, with the caller's flags and restorer where there is no handler. */
+int vv__sigaction(int sig, const struct sigaction *act, struct sigaction *old, bool raw);
 
 /* ---- cancel.c ---- */
 

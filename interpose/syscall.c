@@ -264,18 +264,10 @@ static long suspend(const long *a)
 	return N(1) != KERNEL_MASK ? -EINVAL : result(sigsuspend(P(0)));
 }
 
-/* What the kernel's sigaction looks like. */
-struct kernel_action {
-	void *handler;
-	unsigned long flags;
-	void *restorer;
-	uint64_t mask;
-};
-
 static long change_action(const long *a)
 {
 	struct sigaction act = {.sa_handler = SIG_DFL}, old;
-	struct kernel_action k = {.handler = NULL};
+	struct vv__kernel_action k = {.handler = NULL};
 	long r;
 
 	if (N(3) != KERNEL_MASK || N(0) == VV__SIGCANCEL || N(0) == VV__SIGSETXID)
@@ -283,13 +275,14 @@ static long change_action(const long *a)
 	r = P(1) ? vv__copy_in(&k, P(1), sizeof k) : 0;
 	if (r < 0)
 		return r;
-	act.sa_handler = (void (*)(int))k.handler;
+	act.sa_handler = k.handler;
 	act.sa_flags = (int)k.flags;
+	act.sa_restorer = k.restorer;
 	memcpy(&act.sa_mask, &k.mask, KERNEL_MASK);
-	r = result(sigaction(N(0), P(1) ? &act : NULL, &old));
+	r = result(vv__sigaction(N(0), P(1) ? &act : NULL, &old, true));
 	if (r < 0 || !P(2))
 		return r;
-	k = (struct kernel_action){old.sa_handler, (unsigned)old.sa_flags, old.sa_restorer, 0};
+	k = (struct vv__kernel_action){old.sa_handler, (unsigned)old.sa_flags, old.sa_restorer, 0};
 	memcpy(&k.mask, &old.sa_mask, KERNEL_MASK);
 	return vv__copy_out(P(2), &k, sizeof k);
 }
