@@ -2,7 +2,6 @@
  * clone with memory shared, the parent waiting, and zeros for thread-local data (Chromium's sandbox): the child makes
  * calls that touch none and ends; the parent's errno and thread-local data are as before.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
