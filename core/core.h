@@ -159,7 +159,7 @@ struct vv_greenlet {
 	vv__start_fn fn;
 	void *arg;
 	void *value;
-	_Atomic int join_state; /* interpose/thread.c's: joinable, being joined, detached */
+	_Atomic int join_state; /* VV__JOINABLE ... */
 	struct vv_greenlet *joiner;
 	char name[16];
 	void *dtors;		       /* C++ thread_local destructors, newest first */
@@ -407,7 +407,8 @@ int vv__spawn(struct vv_greenlet **out, const struct vv__birth *b);
 /* The default attributes of new threads are others now. */
 void vv__usual_changed(void);
 
-enum { VV__JOINABLE, VV__JOINING, VV__DETACHED, VV__ENDED };
+/* VV__ENDED is a bit beside the others, set once: who finds it, or sets it and finds VV__DETACHED, puts the greenlet away. */
+enum { VV__JOINABLE, VV__JOINING, VV__DETACHED, VV__ENDED = 4 };
 
 /* End the main greenlet, which came here through pthread_exit; the others go on. */
 void vv__end_main(void) __attribute__((noreturn));

@@ -428,16 +428,18 @@ void vv__greenlet_ended(struct vv_greenlet *g)
 	atomic_fetch_sub(&vv__live, 1);
 	if (h->masked)
 		atomic_store_explicit(&h->masks_dirty, 1, memory_order_relaxed);
-	atomic_store(&g->state, VV__DONE);
 	if (g->shell_class && g != main_greenlet) {
-		if (atomic_exchange(&g->join_state, VV__ENDED) == VV__DETACHED)
+		atomic_store(&g->state, VV__DONE);
+		if (atomic_fetch_or(&g->join_state, VV__ENDED) == VV__DETACHED)
 			vv__drop(g);
 		return;
 	}
-	if (g != main_greenlet && atomic_load(&g->join_state) == VV__DETACHED)
+	if (atomic_fetch_or(&g->join_state, VV__ENDED) == VV__DETACHED && g != main_greenlet) {
 		put_away(g);
-	else
-		vv__wake(&g->joiner, INT32_MAX);
+		return;
+	}
+	atomic_store(&g->state, VV__DONE); /* from here on the record may be another's */
+	vv__wake(&g->joiner, INT32_MAX);
 }
 
 static bool not_done(void *greenlet)
@@ -1009,6 +1011,7 @@ void vv__greenlets_forget(struct vv_greenlet *keep)
 		if (g != keep && !g->foreign) {
 			g->behind = true;
 			g->value = NULL;
+			atomic_fetch_or(&g->join_state, VV__ENDED);
 			atomic_store(&g->state, VV__DONE);
 		}
 	vv__all.lock = 0;

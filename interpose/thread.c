@@ -316,11 +316,21 @@ static bool joins_me(struct vv_greenlet *g, struct vv_greenlet *me)
 	       !(atomic_load(g->cancel) & (VV__CANCEL_CANCELED | VV__CANCEL_EXITING));
 }
 
+/* From one state of joining to another, whether g has ended or not. Returns what it was, or -1. */
+static int change(struct vv_greenlet *g, int from, int to)
+{
+	int was = from;
+
+	if (atomic_compare_exchange_strong(&g->join_state, &was, to))
+		return from;
+	was = from | VV__ENDED;
+	return atomic_compare_exchange_strong(&g->join_state, &was, to | VV__ENDED) ? was : -1;
+}
+
 /* Claim the right to join t. 0 with *out set, ENOENT if t is a kernel thread of libc's, or the error. */
 static int claim(pthread_t t, struct vv_greenlet **out)
 {
 	struct vv_greenlet *g = vv__of_thread(t), *me = vv__me();
-	int joinable = VV__JOINABLE;
 
 	if (!g || g->foreign)
 		return ENOENT;
@@ -328,7 +338,7 @@ static int claim(pthread_t t, struct vv_greenlet **out)
 		return ESRCH;
 	if ((g == me || joins_me(g, me)) && !vv__cancel_pending(me))
 		return EDEADLK;
-	if (!atomic_compare_exchange_strong(&g->join_state, &joinable, VV__JOINING))
+	if (change(g, VV__JOINABLE, VV__JOINING) < 0)
 		return EINVAL;
 	g->joiner = me;
 	*out = g;
@@ -346,7 +356,7 @@ static int join(pthread_t t, void **value, int64_t deadline)
 	r = vv__join(g, deadline, VV__CANCEL);
 	if (r < 0) {
 		g->joiner = NULL;
-		atomic_store(&g->join_state, VV__JOINABLE);
+		atomic_fetch_and(&g->join_state, VV__ENDED); /* joinable again */
 		if (r == -ECANCELED)
 			vv__cancel_now();
 		return -r;
@@ -405,16 +415,19 @@ VV_EXPORT int pthread_timedjoin_np(pthread_t t, void **value, const struct times
 VV_EXPORT int pthread_detach(pthread_t t)
 {
 	struct vv_greenlet *g = vv__of_thread(t);
-	int joinable = VV__JOINABLE;
+	int was;
 
 	if (!g || g->foreign)
 		return REAL(pthread_detach)(t);
 	if (atomic_load(&g->state) == VV__FREE)
 		return ESRCH;
-	if (!atomic_compare_exchange_strong(&g->join_state, &joinable, VV__DETACHED))
-		return EINVAL;
-	if (atomic_load(&g->state) == VV__DONE)
+	was = change(g, VV__JOINABLE, VV__DETACHED);
+	if (was < 0) /* libc leaves one that is waited for as it is */
+		return atomic_load(&g->join_state) & VV__DETACHED ? EINVAL : 0;
+	if (was & VV__ENDED) {
+		vv__join(g, VV__FOREVER, 0); /* the hub is about to say so */
 		vv__release(g);
+	}
 	return 0;
 }
 
