@@ -448,7 +448,8 @@ static bool give_away(struct vv__hub *h, struct vv_greenlet *g)
 
 static void look_for_signals(struct vv__hub *h)
 {
-	if (vv__unlikely(atomic_load_explicit(&h->signals, memory_order_relaxed)) && atomic_exchange(&h->signals, 0))
+	if (vv__unlikely(atomic_load_explicit(&h->signals, memory_order_relaxed)) &&
+	    atomic_exchange(&h->signals, 0))
 		vv__hooks.hub_signals(h);
 }
 
@@ -517,8 +518,8 @@ static int report_waiter(struct vv_greenlet *g, void *unused)
 /* Nothing that we know of can ever wake anybody. */
 static bool is_blocked(struct vv__hub *h)
 {
-	return !h->blocked_reported && !vv__config.quiet && !h->head && !h->heap.n && !h->fd_waits &&
-	       !atomic_load(&h->away) && !atomic_load(&h->inbox) && !vv__hooks.may_be_signalled();
+	return !h->blocked_reported && !h->head && !h->heap.n && !h->fd_waits && !atomic_load(&h->away) &&
+	       !atomic_load(&h->inbox) && !vv__hooks.may_be_signalled();
 }
 
 /* Said once, and only when it has lasted: a program may wait for a signal on purpose. */
@@ -531,6 +532,8 @@ static void report_blocked(struct vv__hub *h)
 		return;
 	}
 	h->blocked_reported = true;
+	if (vv__config.quiet)
+		return;
 	vv__log("would block forever: every greenlet waits for another");
 	vv__each(report_waiter, NULL);
 	vv__report_blocked();

@@ -32,7 +32,7 @@
  *   Killing     a killed greenlet ends in the blocking call it is in, or its next: clean-up handlers
  *               (pthread_cleanup_push) and C++ destructors run, the call does not return.
  *   Context     any greenlet or thread; not a signal handler (see vv_signal).
- *   Ownership   the maker of a handle frees it, once. Freeing an object wakes all that wait for it with -EBADF. Values
+ *   Ownership   the maker of a handle frees it, once; freeing null does nothing. Freeing an object wakes all that wait for it with -EBADF. Values
  *               (void *) are passed on, never looked at nor freed.
  */
 #ifndef VERVET_H
@@ -253,6 +253,7 @@ enum vv_queue_kind {
 
 /* A queue for max items; 0: any number. Items left when it is freed are dropped. */
 struct vv_queue;
+/* Errors: EINVAL no such kind. */
 struct vv_queue *vv_queue_new(enum vv_queue_kind kind, size_t max);
 int vv_queue_free(struct vv_queue *q);
 /* Put an item, waiting for room (in a channel: for a taker). Blocks: this greenlet.
@@ -371,6 +372,7 @@ struct vv_actor;
 struct vv_actor *vv_actor_new(
     void (*receive)(struct vv_actor *self, void *message, void *state), void *state);
 int vv_actor_start(struct vv_actor *a);
+/* Errors: -EPIPE it was stopped, or has ended. */
 int vv_actor_send(struct vv_actor *a, void *message);
 int vv_actor_stop(struct vv_actor *a);
 /* Its greenlet, to be joined; the handle is the actor's. */
@@ -433,7 +435,9 @@ int vv_process_communicate(struct vv_process *p, const void *input, size_t size,
  * one), or on a listening socket. It calls handle(fd, arg) in a greenlet for each connection, and closes fd afterwards;
  * reads and writes there are ordinary blocking ones. At most `most` connections at a time (0: any number): the rest waits
  * in the backlog. When descriptors run out, accepting pauses.
- * Blocks: this greenlet, while host is looked up. Returns: a handle; the socket is the server's.
+ * Blocks: this greenlet, while host is looked up. Returns: a handle; then the socket is the server's, but not a Unix
+ * socket's name, which stays. Errors: EADDRNOTAVAIL no such host; EINVAL no such port, or a socket that does not listen; EBADF,
+ * ENOTSOCK; those of socket, bind and listen.
  */
 struct vv_server;
 struct vv_server *vv_server_new(

@@ -17,7 +17,7 @@ struct action {
 };
 
 static struct action actions[VV__SIGNALS + 1];
-static _Atomic int handlers; /* how many the program has */
+static _Atomic int handlers; /* how many the program has; of faults none, they wake nobody */
 static _Atomic int lock;     /* of changes */
 
 typedef void (*entry)(int, siginfo_t *, void *);
@@ -25,6 +25,12 @@ typedef void (*entry)(int, siginfo_t *, void *);
 static bool is_handler(__sighandler_t h)
 {
 	return h != SIG_DFL && h != SIG_IGN;
+}
+
+static void count_handler(int sig, int more)
+{
+	if (!(VV__FAULTS & vv__bit(sig)))
+		atomic_fetch_add(&handlers, more);
 }
 
 bool vv__handled_by_program(int sig)
@@ -58,7 +64,7 @@ static void forget_handler(int sig)
 	a.sa_mask = actions[sig].mask;
 	REAL(sigaction)(sig, &a, NULL);
 	actions[sig].handler = SIG_DFL;
-	atomic_fetch_sub(&handlers, 1);
+	count_handler(sig, -1);
 }
 
 static uint64_t kernel_mask(void)
@@ -343,7 +349,7 @@ static int install(int sig, const struct sigaction *act, struct sigaction *old, 
 		install_exactly(sig, act);
 	if (!is_handler(act->sa_handler))
 		actions[sig].handler = SIG_DFL;
-	atomic_fetch_add(&handlers, is_handler(act->sa_handler) - is_handler(before.handler));
+	count_handler(sig, is_handler(act->sa_handler) - is_handler(before.handler));
 	return 0;
 }
 

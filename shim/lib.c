@@ -37,7 +37,7 @@ static int patched(const char *family)
 #undef FAMILY
 	};
 
-	for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+	for (unsigned i = 0; family && i < sizeof names / sizeof *names; i++)
 		if (!strcmp(names[i], family))
 			return vv__families >> i & 1;
 	return -EINVAL;

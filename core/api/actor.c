@@ -49,7 +49,9 @@ API int vv_actor_start(struct vv_actor *a)
 
 API int vv_actor_send(struct vv_actor *a, void *message)
 {
-	return vv__is(a, VV__T_ACTOR) ? vv_queue_put(a->inbox, message, 0) : -EBADF;
+	if (!vv__is(a, VV__T_ACTOR))
+		return -EBADF;
+	return vv_ready(a->greenlet) ? -EPIPE : vv_queue_put(a->inbox, message, 0);
 }
 
 API int vv_actor_stop(struct vv_actor *a)

@@ -133,8 +133,10 @@ static void give_back(struct vv__object *o)
 
 API struct vv_queue *vv_queue_new(enum vv_queue_kind kind, size_t max)
 {
-	struct vv_queue *q = vv__new(&queues, VV__T_QUEUE);
+	struct vv_queue *q = kind > VV_CHANNEL ? NULL : vv__new(&queues, VV__T_QUEUE);
 
+	if (kind > VV_CHANNEL)
+		errno = EINVAL;
 	if (q) {
 		q->object.last = give_back;
 		q->kind = kind;

@@ -204,18 +204,26 @@ static void give_up(struct vv_server *s)
 
 API struct vv_server *vv_server_new_fd(int fd, unsigned most, void (*handle)(int, void *), void *arg)
 {
-	struct vv_server *s = vv__new(&servers, VV__T_SERVER);
+	struct vv_server *s;
+	int listens;
+	socklen_t n = sizeof listens;
 
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &n))
+		return NULL;
+	errno = EINVAL;
+	s = listens ? vv__new(&servers, VV__T_SERVER) : NULL;
 	if (!s)
 		return NULL;
-	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-	s->fd = fd;
+	s->fd = -1;
 	s->handle = handle;
 	s->arg = arg;
 	s->connections = most ? vv_pool_new(most) : vv_group_new();
 	s->stopped = vv_event_new();
-	if (s->connections && s->stopped)
+	if (s->connections && s->stopped) {
+		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+		s->fd = fd;
 		return s;
+	}
 	give_up(s);
 	errno = ENOMEM;
 	return NULL;
@@ -225,11 +233,20 @@ API struct vv_server *vv_server_new(
     const char *host, int port, unsigned most, void (*handle)(int, void *), void *arg)
 {
 	enum { BACKLOG = 1024 };
-	int fd = host && host[0] == '/' ? listen_unix(host, BACKLOG) : listen_tcp(host, port, BACKLOG);
+	struct vv_server *s;
+	int fd = -EINVAL, error;
 
+	if (host && host[0] == '/')
+		fd = listen_unix(host, BACKLOG);
+	else if (port >= 0 && port <= UINT16_MAX)
+		fd = listen_tcp(host, port, BACKLOG);
+	s = fd < 0 ? NULL : vv_server_new_fd(fd, most, handle, arg);
+	if (s)
+		return s;
+	error = fd < 0 ? -fd : errno;
 	if (fd >= 0)
-		return vv_server_new_fd(fd, most, handle, arg);
-	errno = -fd;
+		close(fd);
+	errno = error;
 	return NULL;
 }
 
