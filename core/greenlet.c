@@ -600,7 +600,7 @@ static void reset(struct vv_greenlet *g, struct vv_greenlet *me, vv__start_fn fn
 	if (g->cancel)
 		atomic_store(g->cancel, 0);
 	g->raised = 0;
-	g->switches = 0;
+	g->switches = g->lend_turns = 0;
 	g->cpu_ns = g->user_ns = g->told_ns = 0;
 	g->made = g->hub->now;
 	g->wait = NULL;
@@ -621,6 +621,8 @@ static void announce(struct vv_greenlet *me, struct vv_greenlet *g)
 	if ((uint64_t)live > atomic_load_explicit(&vv__stats.peak, memory_order_relaxed))
 		atomic_store_explicit(&vv__stats.peak, live, memory_order_relaxed);
 	vv__count(created);
+	if (vv__unlikely(atomic_load_explicit(&vv__lend_share, memory_order_relaxed)))
+		vv__lend_newborn(g);
 	if (vv__unlikely(atomic_load(&vv__monitor_deep)))
 		vv__monitor_wake(); /* it sleeps while there is one greenlet only */
 	list_add(g);

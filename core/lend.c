@@ -7,7 +7,8 @@
  *
  * Whether that pays is not foreseen but tried: if the process does not use so much more CPU time then (an interpreter's
  * lock, threads that take turns), they are called back, and the next attempt waits twice as long as the last. What has
- * been lent is also called back when all together would long have fitted on one core.
+ * been lent is also called back when all together would long have fitted on one core. Where threads are born and end all
+ * the time, a part of the newborn is lent instead.
  *
  * A greenlet that never waits needs none of this: it is handed over.
  */
@@ -27,15 +28,15 @@ enum {
 	STRETCH_NS = 10000,  /* on average */
 	AWAKE_PERCENT = 90,  /* of the time */
 	HANDOVERS = 4,	     /* in a window: many */
-	IDLE_PERCENT = 50,   /* of a core, that others leave free */
-	REST_PERCENT = 30,   /* the same while some are lent */
-	GAIN_PART = 3,	     /* of what was idle a trial must use a third */
+	IDLE_PERCENT = 30,   /* of a core, that others leave free */
+	GAIN_PART = 4,	     /* of what was idle a trial must use a quarter */
 	LITTLE_PERCENT = 70, /* of a core, that all use: one is enough for them */
 	LITTLE_WINDOWS = 20,
 	LOANS = 1024,
+	WHOLE = 256,
 	RECHECK_NS = 1000000000,
 };
-static const int64_t first_pause = 1000000000, longest_pause = 64000000000;
+static const int64_t first_pause = 250000000, longest_pause = 64000000000;
 
 enum phase { WATCH, CHOOSE, SETTLE, TRY };
 
@@ -44,16 +45,18 @@ struct reading {
 	int64_t when, cpu;	   /* CPU time of the process */
 	int64_t idle;		   /* of the cores it may use, in ticks of 1/100 s; -1: unknown */
 	uint64_t turns, handovers; /* of the hub */
+	uint64_t born;		   /* greenlets */
 };
 
 static struct {
 	enum phase phase;
 	bool measures; /* the window began with a reading */
 	struct reading begin;
-	int64_t looked; /* when the last look was */
-	int64_t awake;	/* time in this window that the hub was not asleep */
-	int64_t wanted; /* percent of a core that the process must use for the trial to have paid */
-	int on_trial;	/* how many were lent last */
+	int64_t looked;	  /* when the last look was */
+	int64_t awake;	  /* time in this window that the hub was not asleep */
+	int64_t wanted;	  /* percent of a core that the process must use for the trial to have paid */
+	int on_trial;	  /* how many were lent last */
+	int share_before; /* the share of the newborn before the trial */
 	int64_t not_before, pause;
 	int64_t one_core; /* until then: it may use no more anyway */
 	int little;	  /* windows in a row */
@@ -66,6 +69,8 @@ static struct {
 } l;
 
 static _Atomic int stat_fd; /* /proc/stat */
+
+_Atomic int vv__lend_share; /* how many of WHOLE newborn greenlets are lent */
 
 /* ---- what the machine does ---- */
 
@@ -138,6 +143,7 @@ static bool read_rest(struct reading *r, struct vv__hub *h)
 	r->cpu = cpu.tv_sec * 1000000000ll + cpu.tv_nsec;
 	r->idle = idle_time(&set);
 	r->turns = atomic_load(&h->ticks);
+	r->born = atomic_load(&vv__stats.created);
 	return r->idle >= 0;
 }
 
@@ -172,6 +178,11 @@ static void forget_ended(void)
 		if (l.loan[i].g->id == l.loan[i].id && atomic_load(&l.loan[i].g->state) != VV__DONE)
 			l.loan[kept++] = l.loan[i];
 	l.loans = kept;
+}
+
+static bool any_lent(void)
+{
+	return l.loans || atomic_load(&vv__lend_share);
 }
 
 static bool lendable(struct vv_greenlet *g)
@@ -213,8 +224,7 @@ static bool is_full(const struct reading *a, const struct reading *b)
 	uint64_t turns = b->turns - a->turns;
 
 	return is_busy(a, b) && turns && (b->when - a->when) / (int64_t)turns >= STRETCH_NS &&
-	       idled(a, b) >= (l.loans ? REST_PERCENT : IDLE_PERCENT) &&
-	       atomic_load_explicit(&vv__live, memory_order_relaxed) > 1;
+	       idled(a, b) >= IDLE_PERCENT && atomic_load_explicit(&vv__live, memory_order_relaxed) > 1;
 }
 
 static int note_turns(struct vv_greenlet *g, void *unused)
@@ -244,8 +254,13 @@ static int lend_active(struct vv_greenlet *g, void *n)
 	return *(int *)n <= 0;
 }
 
-/* As many as give the idle cores what the hub's keeps. If that was not enough (to the kernel the hub is one thread among
- * those), half of the rest follow. */
+/* As many of n as give the idle cores what the hub's keeps. If that was not enough (to the kernel the hub is one thread
+ * among those), half of the rest follow. */
+static int part_of(int n, int64_t idle)
+{
+	return any_lent() ? n / 2 : n * idle / (100 + idle);
+}
+
 static bool choose(const struct reading *a, const struct reading *b)
 {
 	int64_t idle = idled(a, b);
@@ -254,11 +269,16 @@ static bool choose(const struct reading *a, const struct reading *b)
 	if (!is_full(a, b))
 		return false;
 	vv__each(count_active, &active);
-	n = l.loans ? active / 2 : active * idle / (100 + idle);
 	l.wanted = used(a, b) + (idle < 100 ? idle : 100) / GAIN_PART;
-	vv__each(lend_active, &n);
+	l.share_before = atomic_load(&vv__lend_share);
+	if (b->born - a->born > (uint64_t)active) {
+		atomic_fetch_add(&vv__lend_share, (WHOLE - l.share_before) / 2);
+	} else {
+		n = part_of(active, idle);
+		vv__each(lend_active, &n);
+	}
 	l.on_trial = l.loans - before;
-	return l.on_trial > 0;
+	return l.on_trial || atomic_load(&vv__lend_share) != l.share_before;
 }
 
 static void judge(const struct reading *a, const struct reading *b)
@@ -282,12 +302,14 @@ static void judge(const struct reading *a, const struct reading *b)
 			l.pause = 0;
 		} else {
 			call_back(l.on_trial);
+			atomic_store(&vv__lend_share, l.share_before);
 			rest(b->when);
 		}
 	}
 	l.little = used(a, b) < LITTLE_PERCENT ? l.little + 1 : 0;
 	if (l.little >= LITTLE_WINDOWS && l.phase == WATCH) {
 		call_back((l.loans + 1) / 2);
+		atomic_store(&vv__lend_share, atomic_load(&vv__lend_share) / 2);
 		l.little = 0;
 	}
 }
@@ -298,7 +320,7 @@ static void close_window(struct vv__hub *h, int64_t now)
 	struct reading end = {.when = now, .handovers = atomic_load(&vv__stats.handovers)};
 
 	forget_ended();
-	if (!is_busy(&l.begin, &end) && !l.loans && l.phase != SETTLE && l.phase != TRY) {
+	if (!is_busy(&l.begin, &end) && !any_lent() && l.phase != SETTLE && l.phase != TRY) {
 		l.measures = false;
 		l.phase = WATCH;
 		l.begin.handovers = end.handovers;
@@ -345,10 +367,20 @@ void vv__lend_look(struct vv__hub *h, struct vv_greenlet *g, int64_t now)
 void vv__lend_forget(void)
 {
 	memset(&l, 0, sizeof l);
+	atomic_store(&vv__lend_share, 0);
 	atomic_store(&stat_fd, 0);
 }
 
 /* ---- the greenlet's side ---- */
+
+void vv__lend_newborn(struct vv_greenlet *g)
+{
+	static _Atomic unsigned sum;
+	unsigned share = atomic_load(&vv__lend_share);
+
+	if (atomic_fetch_add(&sum, share) % WHOLE + share >= WHOLE)
+		atomic_store(&g->asked, VV__GO);
+}
 
 static void go(struct vv_greenlet *g)
 {
