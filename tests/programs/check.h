@@ -92,6 +92,25 @@ static inline void *join(pthread_t t)
 	return value;
 }
 
+/* A thread that ticks every millisecond beside what the program does: was it held up? */
+static int ticks_over;
+
+static inline void *tick(void *arg)
+{
+	long n = 0;
+
+	(void)arg;
+	for (; !__atomic_load_n(&ticks_over, __ATOMIC_SEQ_CST); n++)
+		sleep_ms(1);
+	return (void *)n;
+}
+
+static inline const char *ticks(pthread_t ticker, long few)
+{
+	__atomic_store_n(&ticks_over, 1, __ATOMIC_SEQ_CST);
+	return (long)join(ticker) > few ? "many" : "few";
+}
+
 /* A number that only grows: threads wait for their turn, whatever their speed. */
 struct turn {
 	pthread_mutex_t lock;

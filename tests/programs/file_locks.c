@@ -8,18 +8,6 @@
 #include <sys/wait.h>
 
 static char path[] = "/tmp/locks-XXXXXX";
-static _Atomic int ticking = 1;
-
-static void *tick(void *arg)
-{
-	long n = 0;
-
-	(void)arg;
-	for (; ticking; n++)
-		sleep_ms(1);
-	return (void *)n;
-}
-
 static int lock_by(int how, int fd, bool on)
 {
 	struct flock l = {.l_type = on ? F_WRLCK : F_UNLCK, .l_whence = SEEK_SET, .l_len = 10};
@@ -160,7 +148,6 @@ int main(void)
 	deadlock();
 	errors();
 	unlink(path);
-	ticking = 0;
-	printf("ticks meanwhile: %s\n", (long)join(ticker) > 20 ? "many" : "few");
+	printf("ticks meanwhile: %s\n", ticks(ticker, 20));
 	return 0;
 }

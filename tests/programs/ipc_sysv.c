@@ -9,18 +9,6 @@
 #include <sys/wait.h>
 
 static int sem, queue;
-static _Atomic int ticking = 1;
-
-static void *tick(void *arg)
-{
-	long n = 0;
-
-	(void)arg;
-	for (; ticking; n++)
-		sleep_ms(1);
-	return (void *)n;
-}
-
 static int op(int index, int n, int flags)
 {
 	struct sembuf b = {index, n, flags};
@@ -161,7 +149,6 @@ int main(void)
 	semaphores();
 	removal();
 	queues();
-	ticking = 0;
-	printf("ticks meanwhile: %s\n", (long)join(ticker) > 10 ? "many" : "few");
+	printf("ticks meanwhile: %s\n", ticks(ticker, 10));
 	return 0;
 }

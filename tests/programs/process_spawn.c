@@ -8,18 +8,6 @@
 #include <sys/wait.h>
 #include <wordexp.h>
 
-static _Atomic int ticking = 1;
-
-static void *tick(void *arg)
-{
-	long n = 0;
-
-	(void)arg;
-	for (; ticking; n++)
-		sleep_ms(2);
-	return (void *)n;
-}
-
 static void show_status(const char *what, int status)
 {
 	if (WIFEXITED(status))
@@ -185,7 +173,6 @@ int main(void)
 	shells();
 	vforks();
 	execs();
-	ticking = 0;
-	printf("ticks meanwhile: %s\n", (long)join(ticker) > 20 ? "many" : "few");
+	printf("ticks meanwhile: %s\n", ticks(ticker, 20));
 	return 0;
 }

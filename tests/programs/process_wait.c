@@ -48,18 +48,6 @@ static void *wait_own(void *arg)
 	return (void *)(long)(WIFEXITED(status) && WEXITSTATUS(status) == i);
 }
 
-static _Atomic int ticking = 1;
-
-static void *tick(void *arg)
-{
-	long n = 0;
-
-	(void)arg;
-	for (; ticking; n++)
-		sleep_ms(2);
-	return (void *)n;
-}
-
 static void *wait_any(void *arg)
 {
 	int status;
@@ -175,7 +163,6 @@ int main(void)
 	stops();
 	errors();
 	ignored();
-	ticking = 0;
-	printf("ticks meanwhile: %s\n", (long)join(ticker) > 20 ? "many" : "few");
+	printf("ticks meanwhile: %s\n", ticks(ticker, 20));
 	return 0;
 }

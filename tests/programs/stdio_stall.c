@@ -56,18 +56,6 @@ static void *serve_stalled(void *arg)
 	return (void *)n;
 }
 
-static _Atomic int ticking = 1;
-
-static void *tick(void *arg)
-{
-	long n = 0;
-
-	(void)arg;
-	for (; ticking; n++)
-		sleep_ms(1);
-	return (void *)n;
-}
-
 static int connection(int *client)
 {
 	int p[2];
@@ -136,7 +124,6 @@ int main(void)
 	}
 	printf("fgets %ld, getline %ld, fread %ld, getc %ld, fscanf %ld\n", sums[0], sums[1], sums[2],
 	    sums[3], sums[4]);
-	ticking = 0;
-	printf("ticks: %s\n", (long)join(ticker) > 3 ? "many" : "few");
+	printf("ticks: %s\n", ticks(ticker, 3));
 	return 0;
 }

@@ -161,30 +161,14 @@ static void *live(void *life)
 /* Make it known how t ended. */
 static void finish(pthread_t t, struct life *life, bool cancelled, struct dice *d)
 {
-	struct timespec ts;
+	unsigned way;
 	void *value;
-	int r = EBUSY;
 
-	while (r != 0) {
-		switch (pick(d, 3)) {
-		case 0:
-			r = pthread_tryjoin_np(t, &value);
-			insist(r == 0 || r == EBUSY);
-			if (r)
-				sched_yield();
-			break;
-		case 1:
-			ts = in_us(CLOCK_REALTIME, pick(d, 300));
-			r = pthread_timedjoin_np(t, &value, &ts);
-			insist(r == 0 || r == ETIMEDOUT);
-			break;
-		default:
-			if (!cancelled)
-				insist(pthread_cancel(t) == 0);
-			cancelled = true;
-			r = pthread_join(t, &value);
-			insist(r == 0);
-		}
+	while ((way = pick(d, 4)) < 3 && join_briefly(t, way, d, &value) != 0)
+		sched_yield();
+	if (way == 3) {
+		insist(cancelled || pthread_cancel(t) == 0);
+		insist(pthread_join(t, &value) == 0);
 	}
 	insist(value == life || value == PTHREAD_CANCELED);
 }

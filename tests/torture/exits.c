@@ -68,35 +68,17 @@ static void *join_by_another(pthread_t t, struct dice *d)
 
 static void *join_somehow(pthread_t t, struct dice *d)
 {
-	struct timespec ts;
+	unsigned way;
 	void *value;
-	int r;
 
-	for (;;) {
-		switch (pick(d, 5)) {
-		case 0:
-			r = pthread_tryjoin_np(t, &value);
-			insist(r == 0 || r == EBUSY);
-			break;
-		case 1:
-			ts = in_us(CLOCK_REALTIME, pick(d, 300));
-			r = pthread_timedjoin_np(t, &value, &ts);
-			insist(r == 0 || r == ETIMEDOUT);
-			break;
-		case 2:
-			ts = in_us(CLOCK_MONOTONIC, pick(d, 300));
-			r = pthread_clockjoin_np(t, &value, CLOCK_MONOTONIC, &ts);
-			insist(r == 0 || r == ETIMEDOUT);
-			break;
-		case 3:
+	do {
+		way = pick(d, 5);
+		if (way == 3)
 			return join_by_another(t, d);
-		default:
-			r = pthread_join(t, &value);
-			insist(r == 0);
-		}
-		if (r == 0)
-			return value;
-	}
+		if (way == 4)
+			insist(pthread_join(t, &value) == 0);
+	} while (way < 3 && join_briefly(t, way, d, &value) != 0);
+	return value;
 }
 
 static void one_child(struct dice *d, int children)

@@ -90,6 +90,23 @@ static inline void dawdle(struct dice *d)
 	}
 }
 
+/* Wait for t's end for a little while, in way 0, 1 or 2. Returns 0 if it has ended. */
+static inline int join_briefly(pthread_t t, unsigned way, struct dice *d, void **value)
+{
+	clockid_t clock = way == 1 ? CLOCK_REALTIME : CLOCK_MONOTONIC;
+	struct timespec ts = in_us(clock, pick(d, 300));
+	int r;
+
+	if (way == 0)
+		r = pthread_tryjoin_np(t, value);
+	else if (way == 1)
+		r = pthread_timedjoin_np(t, value, &ts);
+	else
+		r = pthread_clockjoin_np(t, value, clock, &ts);
+	insist(r == 0 || r == (way == 0 ? EBUSY : ETIMEDOUT));
+	return r;
+}
+
 static inline void begin(int argc, char **argv)
 {
 	seed = argc > 1 ? strtoull(argv[1], NULL, 0) : (uint64_t)time(NULL) * 1000 + getpid();
