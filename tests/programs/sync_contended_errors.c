@@ -277,6 +277,7 @@ static void try_spin_and_join(void)
 
 int main(void)
 {
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	pthread_barrier_init(&step, NULL, 2);
 	for (int type = 0; type < 3; type++)
 		for (int protocol = 0; protocol < 2; protocol++)

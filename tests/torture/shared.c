@@ -1,7 +1,7 @@
 /*
  * Objects in memory that several processes share, each with threads: mutexes of every kind, a condition, a read-write
- * lock, a barrier, semaphores with and without a name. One holder at a time among all; a robust mutex whose holder's
- * process ends is recovered by one of the others.
+ * lock, a barrier, semaphores with and without a name, waited for in every form. One holder at a time among all; a robust
+ * mutex whose holder's process ends is recovered by one of the others.
  */
 #include "torture.h"
 
@@ -54,15 +54,18 @@ static void make(int i, struct dice *d)
 static bool take(int i, struct dice *d)
 {
 	pthread_mutex_t *m = &all->locks[i].mutex;
-	struct timespec ts = in_us(CLOCK_REALTIME, pick(d, 500));
+	struct timespec ts = in_us(CLOCK_REALTIME, pick(d, 500)), mono = in_us(CLOCK_MONOTONIC, pick(d, 500));
 	int r;
 
-	switch (pick(d, 3)) {
+	switch (pick(d, 4)) {
 	case 0:
 		r = pthread_mutex_trylock(m);
 		break;
 	case 1:
 		r = pthread_mutex_timedlock(m, &ts);
+		break;
+	case 2:
+		r = pthread_mutex_clocklock(m, CLOCK_MONOTONIC, &mono);
 		break;
 	default:
 		r = pthread_mutex_lock(m);
@@ -96,38 +99,103 @@ static void lock_one(struct dice *d)
 static void pass_on(struct dice *d)
 {
 	struct timespec ts;
+	int r;
 
 	pthread_mutex_lock(&all->mutex);
 	all->sent++;
 	pthread_cond_signal(&all->cond);
 	while (all->received == all->sent) {
-		ts = in_us(CLOCK_REALTIME, pick(d, 1000));
-		pthread_cond_timedwait(&all->cond, &all->mutex, &ts);
+		clockid_t clock = pick(d, 2) ? CLOCK_REALTIME : CLOCK_MONOTONIC;
+
+		ts = in_us(clock, pick(d, 1000));
+		r = pthread_cond_clockwait(&all->cond, &all->mutex, clock, &ts);
+		insist(r == 0 || r == ETIMEDOUT);
 	}
 	all->received++;
 	pthread_mutex_unlock(&all->mutex);
 }
 
+static int lock_to_read(struct dice *d)
+{
+	struct timespec real = in_us(CLOCK_REALTIME, pick(d, 500)),
+			mono = in_us(CLOCK_MONOTONIC, pick(d, 500));
+
+	switch (pick(d, 4)) {
+	case 0:
+		return pthread_rwlock_tryrdlock(&all->rwlock);
+	case 1:
+		return pthread_rwlock_timedrdlock(&all->rwlock, &real);
+	case 2:
+		return pthread_rwlock_clockrdlock(&all->rwlock, CLOCK_MONOTONIC, &mono);
+	default:
+		return pthread_rwlock_rdlock(&all->rwlock);
+	}
+}
+
+static int lock_to_write(struct dice *d)
+{
+	struct timespec real = in_us(CLOCK_REALTIME, pick(d, 500)),
+			mono = in_us(CLOCK_MONOTONIC, pick(d, 500));
+
+	switch (pick(d, 4)) {
+	case 0:
+		return pthread_rwlock_trywrlock(&all->rwlock);
+	case 1:
+		return pthread_rwlock_timedwrlock(&all->rwlock, &real);
+	case 2:
+		return pthread_rwlock_clockwrlock(&all->rwlock, CLOCK_MONOTONIC, &mono);
+	default:
+		return pthread_rwlock_wrlock(&all->rwlock);
+	}
+}
+
 static void read_or_write(struct dice *d)
 {
-	if (pick(d, 3) == 0) {
-		insist(pthread_rwlock_wrlock(&all->rwlock) == 0);
+	bool write = pick(d, 3) == 0;
+	int r = write ? lock_to_write(d) : lock_to_read(d);
+
+	insist(r == 0 || r == EBUSY || r == ETIMEDOUT);
+	if (r)
+		return;
+	if (write)
 		insist(all->writers++ == 0 && all->readers == 0);
-		dawdle(d);
+	else
+		insist(all->readers++ >= 0 && all->writers == 0);
+	dawdle(d);
+	if (write)
 		all->writers--;
-	} else {
-		insist(pthread_rwlock_rdlock(&all->rwlock) == 0);
-		all->readers++;
-		insist(all->writers == 0);
-		dawdle(d);
+	else
 		all->readers--;
-	}
 	insist(pthread_rwlock_unlock(&all->rwlock) == 0);
+}
+
+static bool borrowed(sem_t *s, struct dice *d)
+{
+	struct timespec real = in_us(CLOCK_REALTIME, pick(d, 500)),
+			mono = in_us(CLOCK_MONOTONIC, pick(d, 500));
+	int r;
+
+	switch (pick(d, 4)) {
+	case 0:
+		r = sem_trywait(s);
+		break;
+	case 1:
+		r = sem_timedwait(s, &real);
+		break;
+	case 2:
+		r = sem_clockwait(s, CLOCK_MONOTONIC, &mono);
+		break;
+	default:
+		r = sem_wait(s);
+	}
+	insist(r == 0 || errno == EAGAIN || errno == ETIMEDOUT);
+	return r == 0;
 }
 
 static void borrow(sem_t *s, atomic_int *out, struct dice *d)
 {
-	insist(sem_wait(s) == 0);
+	if (!borrowed(s, d))
+		return;
 	insist(++*out <= TOKENS);
 	dawdle(d);
 	--*out;
