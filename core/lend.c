@@ -25,7 +25,7 @@ enum {
 	WINDOW_NS = 50000000,
 	TRIAL_NS = 100000000,
 	LOOK_NS = 10000000,  /* what a look can tell of */
-	STRETCH_NS = 10000,  /* on average */
+	STRETCH_NS = 7000,   /* on average */
 	AWAKE_PERCENT = 90,  /* of the time */
 	HANDOVERS = 4,	     /* in a window: many */
 	IDLE_PERCENT = 30,   /* of a core, that others leave free */
