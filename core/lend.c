@@ -24,13 +24,14 @@
 enum {
 	WINDOW_NS = 50000000,
 	TRIAL_NS = 100000000,
-	LOOK_NS = 10000000,  /* what a look can tell of */
-	STRETCH_NS = 7000,   /* on average */
-	AWAKE_PERCENT = 90,  /* of the time */
-	HANDOVERS = 4,	     /* in a window: many */
-	IDLE_PERCENT = 30,   /* of a core, that others leave free */
-	GAIN_PART = 4,	     /* of what was idle a trial must use a quarter */
-	LITTLE_PERCENT = 70, /* of a core, that all use: one is enough for them */
+	LOOK_NS = 10000000,   /* what a look can tell of */
+	STRETCH_NS = 7000,    /* on average */
+	AWAKE_PERCENT = 90,   /* of the time */
+	HANDOVERS = 4,	      /* in a window: many */
+	IDLE_PERCENT = 30,    /* of a core, that others leave free */
+	GAIN_PART = 4,	      /* of what was idle a trial must use a quarter */
+	STARVED_PERCENT = 70, /* of the time: what the hub gets when it is one thread among many */
+	LITTLE_PERCENT = 70,  /* of a core, that all use: one is enough for them */
 	LITTLE_WINDOWS = 20,
 	LOANS = 1024,
 	WHOLE = 256,
@@ -46,6 +47,8 @@ struct reading {
 	int64_t idle;		   /* of the cores it may use, in ticks of 1/100 s; -1: unknown */
 	uint64_t turns, handovers; /* of the hub */
 	uint64_t born;		   /* greenlets */
+	int hub_tid;		   /* the kernel thread that had the hub, */
+	int64_t hub_cpu;	   /* and its CPU time */
 };
 
 static struct {
@@ -144,6 +147,8 @@ static bool read_rest(struct reading *r, struct vv__hub *h)
 	r->idle = idle_time(&set);
 	r->turns = atomic_load(&h->ticks);
 	r->born = atomic_load(&vv__stats.created);
+	r->hub_tid = h->carrier->tid;
+	r->hub_cpu = vv__kernel_cpu_time(r->hub_tid);
 	return r->idle >= 0;
 }
 
@@ -261,34 +266,58 @@ static int part_of(int n, int64_t idle)
 	return any_lent() ? n / 2 : n * idle / (100 + idle);
 }
 
-static bool choose(const struct reading *a, const struct reading *b)
+static void lend_some(const struct reading *a, const struct reading *b)
 {
 	int64_t idle = idled(a, b);
-	int before = l.loans, active = 0, n;
+	int active = 0, share = atomic_load(&vv__lend_share), n;
 
-	if (!is_full(a, b))
-		return false;
 	vv__each(count_active, &active);
-	l.wanted = used(a, b) + (idle < 100 ? idle : 100) / GAIN_PART;
-	l.share_before = atomic_load(&vv__lend_share);
 	if (b->born - a->born > (uint64_t)active) {
-		atomic_fetch_add(&vv__lend_share, (WHOLE - l.share_before) / 2);
+		atomic_store(&vv__lend_share, share + (WHOLE - share) / 2);
 	} else {
 		n = part_of(active, idle);
 		vv__each(lend_active, &n);
 	}
+}
+
+static bool choose(const struct reading *a, const struct reading *b)
+{
+	int64_t idle = idled(a, b);
+	int before = l.loans;
+
+	if (!is_full(a, b))
+		return false;
+	l.wanted = used(a, b) + (idle < 100 ? idle : 100) / GAIN_PART;
+	l.share_before = atomic_load(&vv__lend_share);
+	lend_some(a, b);
 	l.on_trial = l.loans - before;
 	return l.on_trial || atomic_load(&vv__lend_share) != l.share_before;
+}
+
+/* The hub would run and hardly can: to the kernel it is one thread among those that are lent. Whoever stays would starve. */
+static bool is_starved(const struct reading *a, const struct reading *b)
+{
+	int64_t time = b->when - a->when;
+
+	return any_lent() && a->hub_tid == b->hub_tid && l.awake * 100 >= time * AWAKE_PERCENT &&
+	       (b->hub_cpu - a->hub_cpu) * 100 < time * STARVED_PERCENT;
+}
+
+static void watch(const struct reading *a, const struct reading *b)
+{
+	if (is_starved(a, b))
+		lend_some(a, b);
+	else if (b->when >= l.not_before && is_full(a, b))
+		l.phase = CHOOSE;
+	if (any_lent() || l.phase == CHOOSE)
+		vv__each(note_turns, NULL);
 }
 
 static void judge(const struct reading *a, const struct reading *b)
 {
 	switch (l.phase) {
 	case WATCH:
-		if (b->when >= l.not_before && is_full(a, b)) {
-			l.phase = CHOOSE;
-			vv__each(note_turns, NULL);
-		}
+		watch(a, b);
 		break;
 	case CHOOSE:
 		l.phase = choose(a, b) ? SETTLE : WATCH;
