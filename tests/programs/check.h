@@ -93,21 +93,21 @@ static inline void *join(pthread_t t)
 }
 
 /* A thread that ticks every millisecond beside what the program does: was it held up? */
-static int ticks_over;
+static int ticking_over;
 
-static inline void *tick(void *arg)
+static inline void *tick_beside(void *arg)
 {
 	long n = 0;
 
 	(void)arg;
-	for (; !__atomic_load_n(&ticks_over, __ATOMIC_SEQ_CST); n++)
+	for (; !__atomic_load_n(&ticking_over, __ATOMIC_SEQ_CST); n++)
 		sleep_ms(1);
 	return (void *)n;
 }
 
-static inline const char *ticks(pthread_t ticker, long few)
+static inline const char *ticks_beside(pthread_t ticker, long few)
 {
-	__atomic_store_n(&ticks_over, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&ticking_over, 1, __ATOMIC_SEQ_CST);
 	return (long)join(ticker) > few ? "many" : "few";
 }
 

@@ -137,7 +137,7 @@ static void errors(void)
 
 int main(void)
 {
-	pthread_t ticker = start(tick, NULL);
+	pthread_t ticker = start(tick_beside, NULL);
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	expect(ftruncate(mkstemp(path), 100) == 0);
@@ -148,6 +148,6 @@ int main(void)
 	deadlock();
 	errors();
 	unlink(path);
-	printf("ticks meanwhile: %s\n", ticks(ticker, 20));
+	printf("ticks meanwhile: %s\n", ticks_beside(ticker, 20));
 	return 0;
 }

@@ -144,11 +144,11 @@ static void queues(void)
 
 int main(void)
 {
-	pthread_t ticker = start(tick, NULL);
+	pthread_t ticker = start(tick_beside, NULL);
 
 	semaphores();
 	removal();
 	queues();
-	printf("ticks meanwhile: %s\n", ticks(ticker, 10));
+	printf("ticks meanwhile: %s\n", ticks_beside(ticker, 10));
 	return 0;
 }

@@ -166,13 +166,13 @@ static void execs(void)
 
 int main(void)
 {
-	pthread_t ticker = start(tick, NULL);
+	pthread_t ticker = start(tick_beside, NULL);
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	spawn();
 	shells();
 	vforks();
 	execs();
-	printf("ticks meanwhile: %s\n", ticks(ticker, 20));
+	printf("ticks meanwhile: %s\n", ticks_beside(ticker, 20));
 	return 0;
 }

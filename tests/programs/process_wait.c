@@ -154,7 +154,7 @@ static void ignored(void)
 
 int main(void)
 {
-	pthread_t ticker = start(tick, NULL);
+	pthread_t ticker = start(tick_beside, NULL);
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	own_children();
@@ -163,6 +163,6 @@ int main(void)
 	stops();
 	errors();
 	ignored();
-	printf("ticks meanwhile: %s\n", ticks(ticker, 20));
+	printf("ticks meanwhile: %s\n", ticks_beside(ticker, 20));
 	return 0;
 }

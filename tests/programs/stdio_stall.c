@@ -97,7 +97,7 @@ int main(void)
 {
 	static struct stalled stalled[STALLED];
 	pthread_t stalled_threads[STALLED], servers[SERVED], client_threads[SERVED],
-	    ticker = start(tick, NULL);
+	    ticker = start(tick_beside, NULL);
 	int stalled_clients[STALLED];
 	long sums[5] = {0}, good = 0;
 
@@ -124,6 +124,6 @@ int main(void)
 	}
 	printf("fgets %ld, getline %ld, fread %ld, getc %ld, fscanf %ld\n", sums[0], sums[1], sums[2],
 	    sums[3], sums[4]);
-	printf("ticks: %s\n", ticks(ticker, 3));
+	printf("ticks: %s\n", ticks_beside(ticker, 3));
 	return 0;
 }
