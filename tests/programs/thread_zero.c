@@ -1,6 +1,5 @@
 /* A pthread_t that was never filled in (0) is answered with ESRCH by those functions of libc that look at it,
    before and after the first thread. */
-#define _GNU_SOURCE
 #include <pthread.h>
 #include <stdio.h>
 #include <time.h>
