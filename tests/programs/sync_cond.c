@@ -8,15 +8,17 @@ enum { WAITERS = 10, ITEMS = 3000 };
 
 static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t c = PTHREAD_COND_INITIALIZER;
-static int waiting, tokens, woken;
+static int waiting, tokens, woken, rounds;
 
 static void *wait_for_token(void *arg)
 {
 	(void)arg;
 	pthread_mutex_lock(&m);
 	waiting++;
-	while (tokens == 0)
+	while (tokens == 0) {
 		expect(pthread_cond_wait(&c, &m) == 0);
+		rounds++;
+	}
 	tokens--;
 	woken++;
 	pthread_mutex_unlock(&m);
@@ -53,8 +55,8 @@ static void signals_and_broadcast(void)
 			pthread_mutex_unlock(&m);
 		}
 	}
-	printf("woken one by one: %d\n", woken);
 	pthread_mutex_lock(&m);
+	printf("woken one by one: %d%s\n", woken, rounds > woken + 1 ? ", others for nothing" : "");
 	tokens = WAITERS - 4;
 	pthread_cond_broadcast(&c);
 	pthread_mutex_unlock(&m);

@@ -47,7 +47,8 @@ static int failed(int r)
 	return r < 0 ? errno : 0;
 }
 
-static const struct timespec past = {1, 0}, invalid = {1, 1000000000}, negative = {-1, 0};
+static const struct timespec past = {1, 0}, invalid = {1, 1000000000}, negative = {-1, 0},
+			     neither = {-1, 1000000000};
 
 struct held {
 	pthread_mutex_t mutex;
@@ -103,6 +104,7 @@ static void try_mutex(int type, int protocol, int robust, int shared)
 	say("past", pthread_mutex_timedlock(&h.mutex, &past));
 	say("invalid", pthread_mutex_timedlock(&h.mutex, &invalid));
 	say("negative", pthread_mutex_timedlock(&h.mutex, &negative));
+	say("neither", pthread_mutex_timedlock(&h.mutex, &neither));
 	say("clock", pthread_mutex_clocklock(&h.mutex, CLOCK_PROCESS_CPUTIME_ID, &past));
 	if (knows_owner) {
 		say("unlock", pthread_mutex_unlock(&h.mutex));
@@ -157,6 +159,17 @@ static void *inherit(void *heir)
 	return NULL;
 }
 
+static void *find_lost(void *heir)
+{
+	struct heir *h = heir;
+
+	h->got = pthread_mutex_lock(h->mutex);
+	let_block();
+	if (h->got == EOWNERDEAD)
+		expect(pthread_mutex_unlock(h->mutex) == 0);
+	return NULL;
+}
+
 static void try_dead(int type, int protocol, int shared, bool repairs)
 {
 	pthread_t owner, waiter;
@@ -183,6 +196,48 @@ static void try_dead(int type, int protocol, int shared, bool repairs)
 	in_time("timed", pthread_mutex_timedlock(&m, later(CLOCK_REALTIME)));
 	say("unlock", pthread_mutex_unlock(&m));
 	say("destroy", pthread_mutex_destroy(&m));
+	puts("");
+}
+
+/* All who wait for a mutex that is lost learn of it. (libc tells one only if it does not inherit.) */
+static void try_lost(void)
+{
+	enum { WAITERS = 4 };
+	struct heir h[WAITERS];
+	pthread_t owner, t[WAITERS];
+	pthread_mutex_t m;
+	int dead = 0, lost = 0;
+
+	make_mutex(&m, PTHREAD_MUTEX_NORMAL, PTHREAD_PRIO_INHERIT, PTHREAD_MUTEX_ROBUST, 0);
+	owner = start(die_with, &m);
+	pthread_barrier_wait(&step);
+	for (int i = 0; i < WAITERS; i++) {
+		h[i].mutex = &m;
+		t[i] = start(find_lost, &h[i]);
+	}
+	join(owner);
+	for (int i = 0; i < WAITERS; i++) {
+		join(t[i]);
+		dead += h[i].got == EOWNERDEAD;
+		lost += h[i].got == ENOTRECOVERABLE;
+	}
+	printf("lost: %d dead, %d lost\n", dead, lost);
+}
+
+/* A recursive mutex counts how often it is locked, as far as that goes. */
+static void try_overflow(void)
+{
+	pthread_mutex_t m;
+
+	make_mutex(&m, PTHREAD_MUTEX_RECURSIVE, 0, 0, 0);
+	printf("overflow:");
+	say("lock", pthread_mutex_lock(&m));
+	m.__data.__count = -1;
+	say("lock", pthread_mutex_lock(&m));
+	say("try", pthread_mutex_trylock(&m));
+	say("timed", pthread_mutex_timedlock(&m, &past));
+	m.__data.__count = 1;
+	say("unlock", pthread_mutex_unlock(&m));
 	puts("");
 }
 
@@ -287,6 +342,8 @@ int main(void)
 	for (int type = 0; type < 3; type++)
 		for (int kind = 0; kind < 8; kind++)
 			try_dead(type, kind & 1, kind >> 1 & 1, kind >> 2 & 1);
+	try_lost();
+	try_overflow();
 	for (int shared = 0; shared < 2; shared++) {
 		try_rwlock(shared);
 		try_sem(shared);

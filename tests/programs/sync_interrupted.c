@@ -1,6 +1,6 @@
 /*
  * A signal handler during a wait for a lock: semaphores and futexes end with EINTR as SA_RESTART and their time-out say, all
- * others go on, and a lock that was given back while the handler outlasted the time-out is taken.
+ * others go on, and a lock that was given back while the handler outlasted the time-out is taken, before that or after.
  */
 #include "check.h"
 
@@ -15,14 +15,17 @@ static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;
 static pthread_rwlock_t rw = PTHREAD_RWLOCK_INITIALIZER;
 static pthread_cond_t c = PTHREAD_COND_INITIALIZER;
 static pthread_barrier_t barrier;
-static _Atomic int word, ready, handled, slow;
+static _Atomic int word, ready, handled, slow, given;
+enum { SLOW = 1, SLOWER };
 
 static void on_signal(int signal)
 {
 	(void)signal;
 	handled++;
-	if (slow)
+	if (slow == SLOW)
 		sleep_ms(450);
+	while (slow == SLOWER && !given)
+		sleep_ms(1);
 }
 
 static const char *result(int r)
@@ -107,7 +110,7 @@ static void interrupt(const char *what, void *(*waits)(void *), bool timed, int 
 
 	sigaction(SIGUSR1, &sa, NULL);
 	sem_init(&sem, 0, 0);
-	word = ready = handled = 0;
+	word = ready = handled = given = 0;
 	if (waits != waits_for_cond)
 		pthread_mutex_lock(&m);
 	pthread_rwlock_wrlock(&rw);
@@ -121,11 +124,17 @@ static void interrupt(const char *what, void *(*waits)(void *), bool timed, int 
 	let_block();
 	if (waits == waits_for_cond)
 		pthread_mutex_lock(&m);
+	if (slow == SLOWER)
+		sleep_ms(350);
 	give_all();
+	given = 1;
 	if (waits == waits_at_barrier)
 		pthread_barrier_wait(&barrier);
 	printf("%s%s%s%s: %s\n", what, timed ? ", timed" : "", flags ? ", restarting" : "",
-	    slow ? ", slow handler" : "", (const char *)join(t));
+	    slow == SLOW ? ", slow handler"
+	    : slow	 ? ", slower handler"
+			 : "",
+	    (const char *)join(t));
 }
 
 int main(void)
@@ -141,9 +150,12 @@ int main(void)
 		interrupt("condition", waits_for_cond, false, flags);
 		interrupt("barrier", waits_at_barrier, false, flags);
 	}
-	slow = 1;
+	slow = SLOW;
 	interrupt("mutex", waits_for_mutex, true, SA_RESTART);
 	interrupt("rwlock", waits_for_rwlock, true, SA_RESTART);
 	interrupt("condition", waits_for_cond, true, SA_RESTART);
+	slow = SLOWER;
+	interrupt("mutex", waits_for_mutex, true, SA_RESTART);
+	interrupt("rwlock", waits_for_rwlock, true, SA_RESTART);
 	return 0;
 }
