@@ -1,7 +1,7 @@
 /*
  * A program without a second thread cancels itself: libc's own cancellation points act on it, clean-up handlers run, and
- * the process ends with status 0. A thread that may be cancelled at any time is, in a raw system call, too; and a join
- * that would go round in a circle is none if the other was cancelled.
+ * the process ends with status 0. A thread that may be cancelled at any time is, in a raw system call and by itself, too; and
+ * a join that would go round in a circle is none if the other was cancelled.
  */
 #include "check.h"
 
@@ -57,6 +57,14 @@ static void *waits_for_ever(void *arg)
 	return NULL;
 }
 
+static void *cancels_itself(void *arg)
+{
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
+	pthread_cancel(pthread_self());
+	puts("goes on after its own cancellation");
+	return arg;
+}
+
 static void *joins_main(void *main_thread)
 {
 	pthread_join((pthread_t)main_thread, NULL);
@@ -78,6 +86,9 @@ int main(void)
 	let_block();
 	tell_error(pthread_cancel(t));
 	printf("raw call: %s\n", join(t) == PTHREAD_CANCELED ? "cancelled" : "returned");
+
+	t = start(cancels_itself, NULL);
+	printf("by itself: %s\n", join(t) == PTHREAD_CANCELED ? "cancelled" : "returned");
 
 	t = start(joins_main, (void *)pthread_self());
 	let_block();

@@ -219,6 +219,13 @@ static void do_sem_timedwait(void)
 	sem_timedwait(how == READY ? &one : &zero, &t);
 }
 
+static void do_sem_clockwait(void)
+{
+	struct timespec t = clock_in(CLOCK_MONOTONIC, 60000);
+
+	sem_clockwait(how == READY ? &one : &zero, CLOCK_MONOTONIC, &t);
+}
+
 static void unlock_mutex(void *unused)
 {
 	(void)unused;
@@ -383,6 +390,7 @@ static const struct row {
     {"sigtimedwait", do_sigtimedwait, BOTH},
     {"sem_wait", do_sem_wait, BOTH},
     {"sem_timedwait", do_sem_timedwait, BOTH},
+    {"sem_clockwait", do_sem_clockwait, BOTH},
     {"pthread_cond_wait", do_cond_wait, BOTH},
     {"pthread_cond_timedwait", do_cond_timedwait, BOTH},
     {"pthread_join", do_join, BOTH},
@@ -447,7 +455,8 @@ int main(int argc, char **argv)
 	fcntl(full[1], F_SETFL, 0);
 	expect(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
 	listening = socket(AF_UNIX, SOCK_STREAM, 0);
-	expect(bind(listening, (struct sockaddr *)&name, sizeof name.sun_family) == 0 && listen(listening, 5) == 0);
+	expect(bind(listening, (struct sockaddr *)&name, sizeof name.sun_family) == 0 &&
+	       listen(listening, 5) == 0);
 	queue_id = msgget(IPC_PRIVATE, 0600);
 	sem_init(&zero, 0, 0);
 	sem_init(&one, 0, 100);

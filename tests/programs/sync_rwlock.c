@@ -99,6 +99,43 @@ static void writer_preference(void)
 
 /* One writer of many process-shared locks: each knows its writer, and so does nobody else. */
 enum { MANY = 7 };
+static pthread_rwlock_t preferring;
+
+static void *gives_up(void *arg)
+{
+	struct timespec soon = clock_in(CLOCK_REALTIME, 200);
+
+	expect(pthread_rwlock_timedwrlock(&preferring, &soon) == ETIMEDOUT);
+	return arg;
+}
+
+static void *reads_then(void *arg)
+{
+	expect(pthread_rwlock_rdlock(&preferring) == 0);
+	expect(pthread_rwlock_unlock(&preferring) == 0);
+	return arg;
+}
+
+/* A reader that was held back for a writer that gives up gets in beside the other. */
+static void writer_gives_up(void)
+{
+	pthread_rwlockattr_t attr;
+	pthread_t writer, reader;
+
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	expect(pthread_rwlock_init(&preferring, &attr) == 0);
+	expect(pthread_rwlock_rdlock(&preferring) == 0);
+	writer = start(gives_up, NULL);
+	let_block();
+	reader = start(reads_then, NULL);
+	join(writer);
+	join(reader);
+	puts("the writer has given up, the reader got in");
+	expect(pthread_rwlock_unlock(&preferring) == 0);
+	expect(pthread_rwlock_destroy(&preferring) == 0);
+}
+
 static pthread_rwlock_t shared[MANY];
 
 static void *try_them(void *arg)
@@ -106,7 +143,8 @@ static void *try_them(void *arg)
 	struct timespec soon = clock_in(CLOCK_REALTIME, 5);
 
 	for (int i = 0; i < MANY; i++) {
-		expect(pthread_rwlock_trywrlock(&shared[i]) == EBUSY && pthread_rwlock_tryrdlock(&shared[i]) == EBUSY);
+		expect(pthread_rwlock_trywrlock(&shared[i]) == EBUSY &&
+		       pthread_rwlock_tryrdlock(&shared[i]) == EBUSY);
 		expect(pthread_rwlock_timedrdlock(&shared[i], &soon) == ETIMEDOUT);
 		expect(pthread_rwlock_timedwrlock(&shared[i], &soon) == ETIMEDOUT);
 	}
@@ -166,6 +204,7 @@ int main(void)
 	tell_error(pthread_rwlock_unlock(&rw));
 	tell_error(pthread_rwlock_destroy(&rw));
 	writer_preference();
+	writer_gives_up();
 	shared_ones();
 	return 0;
 }
