@@ -21,14 +21,30 @@ static inline bool is_file(unsigned kind)
 	return kind >= VV__FD_DISK;
 }
 
+/* Emulators and sandboxes may have only the calls that are older and know no flags. */
+static vv__slow long without_flags(
+    const long calls[2], int fd, const struct iovec *iov, int n, int64_t at, int flags)
+{
+	if (flags)
+		return -EOPNOTSUPP;
+	return at == CURRENT ? vv__syscall(calls[0], fd, iov, (long)n)
+			     : vv__syscall(calls[1], fd, iov, (long)n, at, 0l);
+}
+
 static long preadv2_raw(int fd, const struct iovec *iov, int n, int64_t at, int flags)
 {
-	return vv__syscall(SYS_preadv2, fd, iov, (long)n, at, 0l, (long)flags);
+	static const long older[] = {SYS_readv, SYS_preadv};
+	long r = vv__syscall(SYS_preadv2, fd, iov, (long)n, at, 0l, (long)flags);
+
+	return vv__unlikely(r == -ENOSYS) ? without_flags(older, fd, iov, n, at, flags) : r;
 }
 
 static long pwritev2_raw(int fd, const struct iovec *iov, int n, int64_t at, int flags)
 {
-	return vv__syscall(SYS_pwritev2, fd, iov, (long)n, at, 0l, (long)flags);
+	static const long older[] = {SYS_writev, SYS_pwritev};
+	long r = vv__syscall(SYS_pwritev2, fd, iov, (long)n, at, 0l, (long)flags);
+
+	return vv__unlikely(r == -ENOSYS) ? without_flags(older, fd, iov, n, at, flags) : r;
 }
 
 /*
