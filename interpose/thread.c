@@ -142,6 +142,17 @@ static void reset_tls(void)
 
 /* ---- the end of a greenlet ---- */
 
+/* Objects that keys' destructors have made: libc does not destroy them either. */
+static void drop_dtors(struct vv_greenlet *g)
+{
+	struct dtor *d;
+
+	while ((d = g->dtors)) {
+		g->dtors = d->next;
+		vv__slab_put(&dtors, d);
+	}
+}
+
 void __attribute__((weak)) vv__run_key_destructors(struct vv_greenlet *g)
 {
 }
@@ -155,7 +166,7 @@ void vv__greenlet_ends(struct vv_greenlet *g)
 	vv__signals_last(g);
 	vv__run_dtors(g);
 	vv__run_key_destructors(g);
-	vv__run_dtors(g); /* a key's destructor may have made new ones */
+	drop_dtors(g);
 	vv__release_robust_mutexes(g);
 	vv__signals_end(g);
 	if (g->pooled && (!g->unwound || g->shell_class))

@@ -1,6 +1,7 @@
 /*
  * thread_local objects: built on first use, destroyed at the end of their thread in reverse order, before key
- * destructors; those of main at exit, before statics. They may block, and use one another.
+ * destructors; those of main at exit, before statics. They may block, and use one another. One that a key destructor builds
+ * is not destroyed.
  */
 #include <cstdio>
 #include <mutex>
@@ -60,10 +61,17 @@ struct UsesOther {
 	}
 };
 
+static void builds_late(void *)
+{
+	static thread_local Tracked late("late");
+	late.say("used");
+}
+
 int main()
 {
-	pthread_key_t key;
+	pthread_key_t key, late_key;
 
+	pthread_key_create(&late_key, builds_late);
 	pthread_key_create(&key, key_destructor);
 	use("-main");
 	for (int i = 0; i < 3; i++) {
@@ -72,6 +80,8 @@ int main()
 			use("-thread");
 		}).join();
 	}
+	for (int i = 0; i < 2; i++)
+		std::thread([&] { pthread_setspecific(late_key, "late"); }).join();
 	std::thread([] { printf("a thread that uses none\n"); }).join();
 	std::thread([] {
 		first.say("needed");
