@@ -10,6 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if !defined(__x86_64__) && !defined(__aarch64__)
+#error "a CPU that Vervet does not know: it needs core/context_*.S, core/context_frame.h and interpose/syscall_*.S"
+#endif
+
 struct vv__context {
 	void *sp;     /* offset 0: read and written by the assembly */
 	uintptr_t tp; /* offset 8 */

@@ -27,10 +27,10 @@ ifeq ($(and $(ARM_CC),$(QEMU_ARM)),)
 test-aarch64:
 	@echo "aarch64: 0 passed, 0 failed, 1 skipped: needs gcc-aarch64-linux-gnu and qemu-user"
 else
-# And library and command compile; elfutils' headers are the same for every CPU.
+# And the library is linked and the command compiled; elfutils' headers are the same for every CPU.
 test-aarch64: $(B)/tests/core/context_aarch64
 	timeout 60 $(QEMU_ARM) $<
-	@$(MAKE) -s bare-objects CC=$(ARM_CC) B=$(B)/aarch64 OPT='-O1 -Werror -idirafter /usr/include'
+	@$(MAKE) -s bare-objects $(B)/aarch64/libvervet.so CC=$(ARM_CC) B=$(B)/aarch64 OPT='-O1 -Werror -idirafter /usr/include'
 	@echo "aarch64: 2 passed"
 endif
 .PHONY: bare-objects
