@@ -384,7 +384,7 @@ int timeline_command(int argc, char **argv)
 	}
 	if (optind >= argc)
 		return complain(VV__EXIT_FAILED, "timeline: no trace given, see vervet(1)");
-	if (argv[optind + 1])
+	if (argv[optind + 1] && !remove) /* core/trace.c names its process, too */
 		return complain(VV__EXIT_FAILED, "timeline: %s: one trace at a time", argv[optind + 1]);
 	if (!json == !svg)
 		return complain(
