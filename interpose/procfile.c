@@ -2,6 +2,7 @@
  * What a thread reads of itself or of another under /proc by the id that gettid answers: comm, stat and status. The kernel has
  * no such thread, so its answer is first ENOENT; then a file in memory is made of what it says of the kernel thread on
  * which the greenlet runs, with the greenlet's own id, name, state and CPU time. It shows the moment when it was opened.
+ * The process's own stat and status are there, but count kernel threads: a stream that reads them gets such a file, too.
  */
 #include "procfile.h"
 #include "cpuclock.h"
@@ -10,7 +11,7 @@
 #include <sys/mman.h>
 
 enum { TEXT = 2048, TICK_NS = 10000000 /* the unit of times in /proc is 1/100 s */ };
-enum { STATE = 3, USER_TIME = 14, SYSTEM_TIME = 15 }; /* fields of stat */
+enum { STATE = 3, USER_TIME = 14, SYSTEM_TIME = 15, THREADS = 20 }; /* fields of stat */
 
 /* The file, as it is being written. */
 struct text {
@@ -77,24 +78,30 @@ static bool runs(struct vv_greenlet *g)
 	return state == VV__RUNNING || state == VV__RUNNABLE;
 }
 
-/* t is room for the name. */
-static bool read_of_carrier(struct vv_greenlet *g, const char *file, struct text *t, char *to)
+/* False if there is more than to can hold. */
+static bool read_kernels(const char *path, char *to)
 {
-	int tid = vv__carrier_tid(g);
-	long fd, n;
+	long fd = vv__syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC), n;
 
-	put_string(t, "/proc/self/task/");
-	put_number(t, tid ? tid : vv__hub_tid());
-	put_string(t, "/");
-	put(t, file, strlen(file) + 1);
-	fd = vv__syscall(SYS_openat, AT_FDCWD, t->at, O_RDONLY | O_CLOEXEC);
-	t->n = 0;
 	if (fd < 0)
 		return false;
 	n = vv__syscall(SYS_read, fd, to, TEXT - 1);
 	vv__syscall(SYS_close, fd);
 	to[n < 0 ? 0 : n] = 0;
-	return n > 0;
+	return n > 0 && n < TEXT - 1;
+}
+
+/* t is room for the name. */
+static bool read_of_carrier(struct vv_greenlet *g, const char *file, struct text *t, char *to)
+{
+	int tid = vv__carrier_tid(g);
+
+	put_string(t, "/proc/self/task/");
+	put_number(t, tid ? tid : vv__hub_tid());
+	put_string(t, "/");
+	put(t, file, strlen(file) + 1);
+	t->n = 0;
+	return read_kernels(t->at, to);
 }
 
 /* number (name) state and so on, separated by spaces. */
@@ -161,17 +168,20 @@ static bool write_file(struct vv_greenlet *g, const char *file, struct text *t)
 	return true;
 }
 
+static long in_memory(const struct text *t, const char *name, int flags)
+{
+	long fd = vv__syscall(SYS_memfd_create, name, flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
+
+	if (fd >= 0)
+		vv__syscall(SYS_pwrite64, fd, t->at, t->n, 0);
+	return fd;
+}
+
 static __attribute__((noinline)) long make(struct vv_greenlet *g, const char *file, int flags)
 {
 	struct text t = {.n = 0};
-	long fd;
 
-	if (!write_file(g, file, &t))
-		return -1;
-	fd = vv__syscall(SYS_memfd_create, file, flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
-	if (fd >= 0)
-		vv__syscall(SYS_pwrite64, fd, t.at, t.n, 0);
-	return fd;
+	return write_file(g, file, &t) ? in_memory(&t, file, flags) : -1;
 }
 
 /* Whatever is looked for in vain comes by here, on any stack: no room is taken before it is known to be a greenlet's. */
@@ -183,4 +193,60 @@ int vv__procfile_open(const char *path, int flags)
 	if ((flags & O_ACCMODE) == O_RDONLY && !(flags & O_CREAT) && atomic_load(&vv__started))
 		g = owner(path, &file);
 	return g ? (int)make(g, file, flags) : -1;
+}
+
+/* ---- the process's own ---- */
+
+/* A process whose main thread has ended still has that thread. */
+static int count_one(struct vv_greenlet *g, void *count)
+{
+	uint8_t state = atomic_load(&g->state);
+
+	if (g == vv__main_greenlet() || (!g->is_hub && state != VV__FREE && state != VV__DONE))
+		++*(int *)count;
+	return 0;
+}
+
+static const char *number_of_threads(const char *kernel, bool stat)
+{
+	const char *p = stat ? strrchr(kernel, ')') : strstr(kernel, "\nThreads:\t");
+
+	if (!p || !stat)
+		return p ? p + strlen("\nThreads:\t") : NULL;
+	for (int field = STATE - 1; p && field < THREADS; field++) {
+		p = strchr(p, ' ');
+		p = p ? p + 1 : NULL;
+	}
+	return p;
+}
+
+static __attribute__((noinline)) long make_own(const char *path, const char *file)
+{
+	struct text t = {.n = 0};
+	char kernel[TEXT];
+	const char *p;
+	int count = 0;
+
+	p = read_kernels(path, kernel) ? number_of_threads(kernel, !strcmp(file, "stat")) : NULL;
+	if (!p)
+		return -1;
+	vv__each(count_one, &count);
+	put(&t, kernel, p - kernel);
+	put_number(&t, count);
+	put_string(&t, p + strspn(p, "0123456789"));
+	return in_memory(&t, file, O_CLOEXEC);
+}
+
+int vv__procfile_own(const char *path)
+{
+	const char *p = path + strlen("/proc/"), *file = NULL;
+	long n;
+
+	if (strncmp(path, "/proc/", strlen("/proc/")) || !atomic_load(&vv__started))
+		return -1;
+	if (!strncmp(p, "self/", strlen("self/")))
+		file = p + strlen("self/");
+	else if ((p = past_number(p, "/", &n)) && n == vv__syscall(SYS_getpid))
+		file = p;
+	return file && (!strcmp(file, "stat") || !strcmp(file, "status")) ? (int)make_own(path, file) : -1;
 }

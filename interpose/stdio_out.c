@@ -346,14 +346,30 @@ VV_EXPORT int fclose(FILE *f)
 }
 VV_ALIAS(_IO_fclose, fclose);
 
+/* The stream reads what the process's own file would say without Vervet's kernel threads. */
+static FILE *with_own_threads(FILE *f, const char *path)
+{
+	int fd = vv__stream_fd(f), own = vv__procfile_own(path);
+
+	if (vv__unlikely(own >= 0)) {
+		vv__syscall(SYS_dup3, own, fd, vv__syscall(SYS_fcntl, fd, F_GETFD) ? O_CLOEXEC : 0);
+		vv__syscall(SYS_close, own);
+	}
+	return f;
+}
+
 static FILE *open_stream(const char *path, const char *mode)
 {
 	int before = errno, fd;
+	bool reads;
 	FILE *result = REAL(fopen)(path, mode);
 
-	if (vv__likely(result != NULL) || errno != ENOENT || mode[0] != 'r' || strchr(mode, '+'))
-		return result;
-	fd = vv__procfile_open(path, O_RDONLY | (strchr(mode, 'e') ? O_CLOEXEC : 0));
+	if (vv__unlikely(!result && errno != ENOENT))
+		return NULL;
+	reads = mode[0] == 'r' && !strchr(mode, '+');
+	if (vv__likely(result != NULL))
+		return reads ? with_own_threads(result, path) : result;
+	fd = reads ? vv__procfile_open(path, O_RDONLY | (strchr(mode, 'e') ? O_CLOEXEC : 0)) : -1;
 	if (fd < 0)
 		return NULL;
 	errno = before;
