@@ -13,6 +13,8 @@
 #define PIPEFS 0x50495045
 #define MEM_MAJOR 1
 #define KMSG_MINOR 11
+#define MISC_MAJOR 10
+#define FUSE_MINOR 229
 
 struct vv__fdinfo *_Atomic vv__fdinfo_leaves[VV__FDINFO_LEAVES];
 struct vv__fdinfo vv__fdinfo_none;
@@ -126,6 +128,8 @@ static enum vv__fd_kind device_kind(int fd, dev_t device)
 
 	if (major(device) == MEM_MAJOR && minor(device) != KMSG_MINOR)
 		return VV__FD_INLINE;
+	if (device == makedev(MISC_MAJOR, FUSE_MINOR))
+		return VV__FD_FUSE;
 	return vv__syscall(SYS_ioctl, fd, TCGETS, termios) == 0 ? VV__FD_TTY : VV__FD_POLLED;
 }
 

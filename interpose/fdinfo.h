@@ -19,6 +19,7 @@ enum vv__fd_kind {
 	VV__FD_COUNTER, /* eventfd, timerfd: RWF_NOWAIT works for reading */
 	VV__FD_POLLED,	/* FIFO, inotify, some devices ...: ask poll, then make the real call */
 	VV__FD_TTY,	/* terminal: reading may wait for more than poll knows (VTIME, job control) */
+	VV__FD_FUSE,	/* /dev/fuse: reading as POLLED; it takes whatever is written */
 	VV__FD_DISK,	/* regular file or block device: RWF_NOWAIT reads the page cache */
 	VV__FD_SLOW,	/* the same on a file system without RWF_NOWAIT */
 	VV__FD_INLINE,	/* never waits for long: memory file systems, /proc, directories */

@@ -93,7 +93,7 @@ static long read_now(struct vv__fdcall *c, const struct iovec *iov, int n, int f
 		m = message(iov, n);
 		return vv__receiving(c, vv__syscall(SYS_recvmsg, c->fd, &m, dontwait));
 	}
-	if (c->kind == VV__FD_POLLED || c->kind == VV__FD_TTY)
+	if (c->kind >= VV__FD_POLLED && c->kind <= VV__FD_FUSE)
 		return read_polled(c, iov, n, flags);
 	return preadv2_raw(c->fd, iov, n, CURRENT, flags | RWF_NOWAIT);
 }
@@ -369,6 +369,7 @@ static long write_now(struct vv__fdcall *c, const struct iovec *iov, int n, int 
 		if (vv__fd_writes_through(c->original))
 			return vv__hopped(pwritev2_raw(c->fd, iov, n, CURRENT, flags));
 		return pwritev2_raw(c->fd, iov, n, CURRENT, flags);
+	case VV__FD_FUSE:
 	case VV__FD_INLINE:
 		return pwritev2_raw(c->fd, iov, n, CURRENT, flags);
 	}
