@@ -121,7 +121,7 @@ static long read_detour(struct vv__detour *d, int fd, const struct iovec *iov, i
 	long r;
 
 	*v = (struct iovec){vv__detour_room(d, n), n};
-	r = vv__detour_run(d, vv__syscall6, SYS_preadv2, fd, (long)v, 1, at, 0, flags);
+	r = vv__detour_run(d, preadv2_raw, fd, (long)v, 1, at, flags);
 	if (r > 0)
 		memcpy(iov->iov_base, v->iov_base, r);
 	vv__detour_end(d);

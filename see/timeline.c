@@ -378,7 +378,7 @@ int timeline_command(int argc, char **argv)
 			from = strtod(optarg, &end);
 		if (c == 't')
 			to = strtod(optarg, &end);
-		if (c == '?' || *end)
+		if (c == '?' || *end || (optarg && !*optarg))
 			return complain(VV__EXIT_FAILED,
 			    "timeline: %s: unknown option or bad value, see vervet(1)", argv[optind - 1]);
 	}

@@ -137,6 +137,7 @@ def programs_without_threads_and_children_leave_none():
 def bad_words_are_refused():
     assert "no trace given" in vervet("timeline", "--svg=x", status=125)
     assert "either --svg" in vervet("timeline", "x", status=125)
+    assert "bad value" in vervet("timeline", "x", "--svg=y", "--from=", status=125)
     assert "not what --trace writes" in vervet("timeline", "/etc/passwd", "--svg=/tmp/x", status=125)
     assert "not what a traced program" in vervet("timeline", "/bin/ls", "--json=/tmp/x", status=125)
     assert "No such file" in vervet("timeline", "/no/such", "--svg=/tmp/x", status=125)
