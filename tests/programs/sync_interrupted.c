@@ -117,6 +117,10 @@ static void interrupt(const char *what, void *(*waits)(void *), bool timed, int 
 	pthread_t t = start(waits, (void *)(long)timed);
 	while (!ready)
 		sched_yield();
+	if (waits == waits_for_cond) { /* it gives the mutex back by waiting */
+		pthread_mutex_lock(&m);
+		pthread_mutex_unlock(&m);
+	}
 	let_block();
 	expect(pthread_kill(t, SIGUSR1) == 0);
 	while (!handled)
