@@ -252,7 +252,7 @@ static bool alive(struct vv_greenlet *g)
 }
 
 struct choice {
-	uint64_t bit;
+	int sig;
 	struct vv_greenlet *found;
 };
 
@@ -260,7 +260,7 @@ static int accepts(struct vv_greenlet *g, void *choice)
 {
 	struct choice *c = choice;
 
-	if (alive(g) && !(g->mask & c->bit))
+	if (alive(g) && (!(g->mask & vv__bit(c->sig)) || vv__awaits(g, c->sig)))
 		c->found = g;
 	return c->found != NULL;
 }
@@ -268,7 +268,7 @@ static int accepts(struct vv_greenlet *g, void *choice)
 /* As the kernel does: the main one if it does not block the signal, else any. */
 static struct vv_greenlet *choose(int sig)
 {
-	struct choice c = {vv__bit(sig), NULL};
+	struct choice c = {sig, NULL};
 
 	if (!accepts(vv__main_greenlet(), &c))
 		vv__each(accepts, &c);

@@ -158,8 +158,8 @@ static struct vv_greenlet *forker_of(int sig, const siginfo_t *info)
 
 /*
  * Whose is a signal that the kernel gave to this kernel thread? The kernel prefers the main thread, and programs rely on
- * it: it is main that sleeps until SIGTERM. Null: whoever the hub finds. Inside, g may block the signal: it can
- * come while core is about to run another.
+ * it: it is main that sleeps until SIGTERM, or takes it in sigwait though others do not block it. Null: whoever the hub
+ * finds. Inside, g may block the signal: it can come while core is about to run another.
  */
 static struct vv_greenlet *owner_of(struct vv_greenlet *g, int sig, const siginfo_t *info)
 {
@@ -173,7 +173,8 @@ static struct vv_greenlet *owner_of(struct vv_greenlet *g, int sig, const siginf
 		return other;
 	if (!g->is_hub && belongs_here(sig, info))
 		return g;
-	if (g != main && !(main->mask & vv__bit(sig)) && state != VV__DONE && state != VV__FREE)
+	if (g != main && (!(main->mask & vv__bit(sig)) || vv__awaits(main, sig)) && state != VV__DONE &&
+	    state != VV__FREE)
 		return main;
 	return accepts ? g : NULL;
 }

@@ -1,0 +1,64 @@
+/*
+ * A signal for the process comes while main waits for it in sigwait and other threads, which have a handler for it, do
+ * not block it: the kernel gives it to main. So does it when main sleeps between.
+ */
+#include "check.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+static _Atomic int handled, over;
+
+static void on_term(int sig)
+{
+	handled += sig == SIGTERM;
+}
+
+static void *idle(void *unused)
+{
+	while (!over)
+		usleep(2000);
+	return unused;
+}
+
+/* Another process sends it when main is surely waiting. */
+static void once(void)
+{
+	pid_t parent = getpid(), child = fork();
+	sigset_t set;
+	int sig = 0;
+
+	if (child == 0) {
+		usleep(15000);
+		kill(parent, SIGTERM);
+		_exit(0);
+	}
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	expect(sigwait(&set, &sig) == 0 && sig == SIGTERM);
+	expect(waitpid(child, NULL, 0) == child);
+}
+
+int main(void)
+{
+	pthread_t t[4];
+	sigset_t set;
+
+	signal(SIGTERM, on_term);
+	for (int i = 0; i < 4; i++)
+		pthread_create(&t[i], NULL, idle, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	alarm(10);
+	for (int i = 0; i < 20; i++) {
+		usleep(i * 100);
+		once();
+	}
+	over = 1;
+	for (int i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+	printf("handled %d\n", handled);
+	return 0;
+}
