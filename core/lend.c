@@ -24,15 +24,17 @@
 enum {
 	WINDOW_NS = 50000000,
 	TRIAL_NS = 100000000,
-	LOOK_NS = 10000000,   /* what a look can tell of */
-	STRETCH_NS = 7000,    /* on average */
-	AWAKE_PERCENT = 90,   /* of the time */
-	HANDOVERS = 4,	      /* in a window: many */
-	IDLE_PERCENT = 30,    /* of a core, that others leave free */
-	GAIN_PART = 4,	      /* of what was idle a trial must use a quarter */
+	LOOK_NS = 10000000, /* what a look can tell of */
+	STRETCH_NS = 7000,  /* on average */
+	AWAKE_PERCENT = 90, /* of the time */
+	HANDOVERS = 4,	    /* in a window: many */
+	IDLE_PERCENT = 30,  /* of a core, that others leave free */
+	GAIN_PERCENT =
+	    45, /* of what was idle a trial must use: threads that fight for one lock use a third */
 	STARVED_PERCENT = 70, /* of the time: what the hub gets when it is one thread among many */
 	LITTLE_PERCENT = 70,  /* of a core, that all use: one is enough for them */
 	LITTLE_WINDOWS = 20,
+	MANY_BIRTHS = 200, /* a second */
 	LOANS = 1024,
 	WHOLE = 256,
 	RECHECK_NS = 1000000000,
@@ -59,6 +61,7 @@ static struct {
 	int64_t awake;	  /* time in this window that the hub was not asleep */
 	int64_t wanted;	  /* percent of a core that the process must use for the trial to have paid */
 	int on_trial;	  /* how many were lent last */
+	int64_t births;	  /* a second, before the trial */
 	int share_before; /* the share of the newborn before the trial */
 	int64_t not_before, pause;
 	int64_t one_core; /* until then: it may use no more anyway */
@@ -266,6 +269,12 @@ static int part_of(int n, int64_t idle)
 	return any_lent() ? n / 2 : n * idle / (100 + idle);
 }
 
+/* Greenlets born a second. */
+static int64_t births(const struct reading *a, const struct reading *b)
+{
+	return (b->born - a->born) * 1000000000 / (b->when - a->when);
+}
+
 static void lend_some(const struct reading *a, const struct reading *b)
 {
 	int64_t idle = idled(a, b);
@@ -287,7 +296,8 @@ static bool choose(const struct reading *a, const struct reading *b)
 
 	if (!is_full(a, b))
 		return false;
-	l.wanted = used(a, b) + (idle < 100 ? idle : 100) / GAIN_PART;
+	l.wanted = used(a, b) + (idle < 100 ? idle : 100) * GAIN_PERCENT / 100;
+	l.births = births(a, b);
 	l.share_before = atomic_load(&vv__lend_share);
 	lend_some(a, b);
 	l.on_trial = l.loans - before;
@@ -313,6 +323,13 @@ static void watch(const struct reading *a, const struct reading *b)
 		vv__each(note_turns, NULL);
 }
 
+/* With a thread for each request, births tell how much gets done: threads that fight for an interpreter's lock use more CPU
+ * time, and no more are born. */
+static bool has_paid(const struct reading *a, const struct reading *b)
+{
+	return used(a, b) >= l.wanted && (l.births < MANY_BIRTHS || births(a, b) * 10 >= l.births * 11);
+}
+
 static void judge(const struct reading *a, const struct reading *b)
 {
 	switch (l.phase) {
@@ -326,7 +343,7 @@ static void judge(const struct reading *a, const struct reading *b)
 		l.phase = TRY;
 		break;
 	case TRY:
-		if (used(a, b) >= l.wanted) {
+		if (has_paid(a, b)) {
 			l.phase = WATCH;
 			l.pause = 0;
 		} else {
