@@ -24,18 +24,18 @@
 enum {
 	WINDOW_NS = 50000000,
 	TRIAL_NS = 100000000,
-	LOOK_NS = 10000000, /* what a look can tell of */
-	STRETCH_NS = 7000,  /* on average */
-	AWAKE_PERCENT = 90, /* of the time */
-	HANDOVERS = 4,	    /* in a window: many */
-	IDLE_PERCENT = 30,  /* of a core, that others leave free */
-	GAIN_PERCENT =
-	    45, /* of what was idle a trial must use: threads that fight for one lock use a third */
+	LOOK_NS = 10000000,   /* what a look can tell of */
+	STRETCH_NS = 7000,    /* on average */
+	AWAKE_PERCENT = 90,   /* of the time */
+	HANDOVERS = 4,	      /* in a window: many */
+	IDLE_PERCENT = 30,    /* of a core, that others leave free */
+	GAIN_PERCENT = 45,    /* of what was idle a trial must use: a lock for all lets it use a third */
 	STARVED_PERCENT = 70, /* of the time: what the hub gets when it is one thread among many */
 	LITTLE_PERCENT = 70,  /* of a core, that all use: one is enough for them */
 	LITTLE_WINDOWS = 20,
 	MANY_BIRTHS = 200, /* a second */
 	LOANS = 1024,
+	CROWD = 16384,
 	WHOLE = 256,
 	RECHECK_NS = 1000000000,
 };
@@ -48,7 +48,8 @@ struct reading {
 	int64_t when, cpu;	   /* CPU time of the process */
 	int64_t idle;		   /* of the cores it may use, in ticks of 1/100 s; -1: unknown */
 	uint64_t turns, handovers; /* of the hub */
-	uint64_t born;		   /* greenlets */
+	uint64_t born;		   /* greenlets, */
+	int64_t live;		   /* and how many there are */
 	int hub_tid;		   /* the kernel thread that had the hub, */
 	int64_t hub_cpu;	   /* and its CPU time */
 };
@@ -150,6 +151,7 @@ static bool read_rest(struct reading *r, struct vv__hub *h)
 	r->idle = idle_time(&set);
 	r->turns = atomic_load(&h->ticks);
 	r->born = atomic_load(&vv__stats.created);
+	r->live = atomic_load(&vv__live);
 	r->hub_tid = h->carrier->tid;
 	r->hub_cpu = vv__kernel_cpu_time(r->hub_tid);
 	return r->idle >= 0;
@@ -227,12 +229,21 @@ static bool is_busy(const struct reading *a, const struct reading *b)
 	       b->handovers - a->handovers >= HANDOVERS;
 }
 
+/*
+ * Threads that become more and more will wait: whoever is lent keeps a kernel thread meanwhile. Threads that come and go
+ * leave as many as there were. Of very many each gets little to do, and looking at all of them takes long.
+ */
+static bool is_crowd(const struct reading *a, const struct reading *b)
+{
+	return b->live > CROWD || (b->live - a->live) * 4 > (int64_t)(b->born - a->born);
+}
+
 static bool is_full(const struct reading *a, const struct reading *b)
 {
 	uint64_t turns = b->turns - a->turns;
 
 	return is_busy(a, b) && turns && (b->when - a->when) / (int64_t)turns >= STRETCH_NS &&
-	       idled(a, b) >= IDLE_PERCENT && atomic_load_explicit(&vv__live, memory_order_relaxed) > 1;
+	       idled(a, b) >= IDLE_PERCENT && b->live > 1 && !is_crowd(a, b);
 }
 
 static int note_turns(struct vv_greenlet *g, void *unused)
@@ -315,7 +326,9 @@ static bool is_starved(const struct reading *a, const struct reading *b)
 
 static void watch(const struct reading *a, const struct reading *b)
 {
-	if (is_starved(a, b))
+	if (is_crowd(a, b))
+		atomic_store(&vv__lend_share, 0);
+	else if (is_starved(a, b))
 		lend_some(a, b);
 	else if (b->when >= l.not_before && is_full(a, b))
 		l.phase = CHOOSE;
@@ -424,7 +437,7 @@ void vv__lend_newborn(struct vv_greenlet *g)
 	static _Atomic unsigned sum;
 	unsigned share = atomic_load(&vv__lend_share);
 
-	if (atomic_fetch_add(&sum, share) % WHOLE + share >= WHOLE)
+	if (atomic_load(&vv__hub.away) < LOANS && atomic_fetch_add(&sum, share) % WHOLE + share >= WHOLE)
 		atomic_store(&g->asked, VV__GO);
 }
 
