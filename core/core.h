@@ -166,6 +166,7 @@ struct vv_greenlet {
 	uint8_t shell_class;	       /* of a vv greenlet's shell: see core/shell.c; 0: glibc's own */
 	size_t stack_size, guard_size; /* of its shell */
 	bool lent; /* native until it is called back: core/lend.c */
+	bool lent_at_birth;
 	uint32_t lend_turns; /* how many it had had when they were noted */
 	bool unwound; /* ended by pthread_exit or cancellation: its shell is not used again */
 	bool behind; /* stayed behind in the parent that forked this process */

@@ -1,9 +1,9 @@
 /*
  * One hub is one core. Threads that share it are the cheaper for it as long as one core is enough; but where it has been
  * busy all the time while others idle, and its threads run for some time between two waits, a plain run gets more done.
- * There the monitor lends some of them to carriers of their own, as many as the idle cores could take: at its next call
- * that may block a greenlet hops and does not come back (vv__relocate). It is a plain thread then, whose calls are the
- * real ones.
+ * There the monitor lends some of them to carriers of their own, as many as the idle cores could take, and the rest if that
+ * is not enough: at its next call that may block a greenlet hops and does not come back (vv__relocate). It is a plain thread
+ * then, whose calls are the real ones.
  *
  * Whether that pays is not foreseen but tried: if the process does not use so much more CPU time then (an interpreter's
  * lock, threads that take turns), they are called back, and the next attempt waits twice as long as the last. What has
@@ -24,14 +24,13 @@
 enum {
 	WINDOW_NS = 50000000,
 	TRIAL_NS = 100000000,
-	LOOK_NS = 10000000,   /* what a look can tell of */
-	STRETCH_NS = 7000,    /* on average */
-	AWAKE_PERCENT = 90,   /* of the time */
-	HANDOVERS = 4,	      /* in a window: many */
-	IDLE_PERCENT = 30,    /* of a core, that others leave free */
-	GAIN_PERCENT = 45,    /* of what was idle a trial must use: a lock for all lets it use a third */
-	STARVED_PERCENT = 70, /* of the time: what the hub gets when it is one thread among many */
-	LITTLE_PERCENT = 70,  /* of a core, that all use: one is enough for them */
+	LOOK_NS = 10000000,  /* what a look can tell of */
+	STRETCH_NS = 7000,   /* on average */
+	AWAKE_PERCENT = 90,  /* of the time */
+	HANDOVERS = 4,	     /* in a window: many */
+	IDLE_PERCENT = 30,   /* of a core, that others leave free */
+	GAIN_PERCENT = 45,   /* of what was idle a trial must use: a lock for all lets it use a third */
+	LITTLE_PERCENT = 70, /* of a core, that all use: one is enough for them */
 	LITTLE_WINDOWS = 20,
 	MANY_BIRTHS = 200, /* a second */
 	LOANS = 1024,
@@ -50,8 +49,6 @@ struct reading {
 	uint64_t turns, handovers; /* of the hub */
 	uint64_t born;		   /* greenlets, */
 	int64_t live;		   /* and how many there are */
-	int hub_tid;		   /* the kernel thread that had the hub, */
-	int64_t hub_cpu;	   /* and its CPU time */
 };
 
 static struct {
@@ -152,8 +149,6 @@ static bool read_rest(struct reading *r, struct vv__hub *h)
 	r->turns = atomic_load(&h->ticks);
 	r->born = atomic_load(&vv__stats.created);
 	r->live = atomic_load(&vv__live);
-	r->hub_tid = h->carrier->tid;
-	r->hub_cpu = vv__kernel_cpu_time(r->hub_tid);
 	return r->idle >= 0;
 }
 
@@ -178,6 +173,20 @@ static void call_back(int n)
 		l.loans--;
 		ask(l.loan[l.loans].g, l.loan[l.loans].id, VV__COME_BACK);
 	}
+}
+
+/* Newborn that were lent are on no list. */
+static int call_newborn_back(struct vv_greenlet *g, void *unused)
+{
+	if (g->lent_at_birth && g->lent)
+		atomic_store(&g->asked, VV__COME_BACK);
+	return 0;
+}
+
+static void lower_share(int share)
+{
+	if (atomic_exchange(&vv__lend_share, share) > share)
+		vv__each(call_newborn_back, NULL);
 }
 
 static void forget_ended(void)
@@ -222,11 +231,16 @@ static int64_t idled(const struct reading *a, const struct reading *b)
 	return (b->idle - a->idle) * 10000000 * 100 / (b->when - a->when);
 }
 
-/* The hub has hardly slept, or every hand-over had somebody wait for the threshold's time. */
+/* The hub has hardly slept. */
+static bool is_awake(const struct reading *a, const struct reading *b)
+{
+	return l.awake * 100 >= (b->when - a->when) * AWAKE_PERCENT;
+}
+
+/* That, or many hand-overs: each had somebody wait for the threshold's time. */
 static bool is_busy(const struct reading *a, const struct reading *b)
 {
-	return l.awake * 100 >= (b->when - a->when) * AWAKE_PERCENT ||
-	       b->handovers - a->handovers >= HANDOVERS;
+	return is_awake(a, b) || b->handovers - a->handovers >= HANDOVERS;
 }
 
 /*
@@ -273,11 +287,11 @@ static int lend_active(struct vv_greenlet *g, void *n)
 	return *(int *)n <= 0;
 }
 
-/* As many of n as give the idle cores what the hub's keeps. If that was not enough (to the kernel the hub is one thread
- * among those), half of the rest follow. */
+/* On trial as many of n as give the idle cores what the hub keeps. If that has paid and the hub is full still, the rest
+ * follow: to the kernel the hub is one thread among the lent ones, and a wake-up across costs more than on either side. */
 static int part_of(int n, int64_t idle)
 {
-	return any_lent() ? n / 2 : n * idle / (100 + idle);
+	return any_lent() ? n : n * idle / (100 + idle);
 }
 
 /* Greenlets born a second. */
@@ -315,20 +329,11 @@ static bool choose(const struct reading *a, const struct reading *b)
 	return l.on_trial || atomic_load(&vv__lend_share) != l.share_before;
 }
 
-/* The hub would run and hardly can: to the kernel it is one thread among those that are lent. Whoever stays would starve. */
-static bool is_starved(const struct reading *a, const struct reading *b)
-{
-	int64_t time = b->when - a->when;
-
-	return any_lent() && a->hub_tid == b->hub_tid && l.awake * 100 >= time * AWAKE_PERCENT &&
-	       (b->hub_cpu - a->hub_cpu) * 100 < time * STARVED_PERCENT;
-}
-
 static void watch(const struct reading *a, const struct reading *b)
 {
 	if (is_crowd(a, b))
-		atomic_store(&vv__lend_share, 0);
-	else if (is_starved(a, b))
+		lower_share(0);
+	else if (any_lent() && is_awake(a, b))
 		lend_some(a, b);
 	else if (b->when >= l.not_before && is_full(a, b))
 		l.phase = CHOOSE;
@@ -361,14 +366,14 @@ static void judge(const struct reading *a, const struct reading *b)
 			l.pause = 0;
 		} else {
 			call_back(l.on_trial);
-			atomic_store(&vv__lend_share, l.share_before);
+			lower_share(l.share_before);
 			rest(b->when);
 		}
 	}
 	l.little = used(a, b) < LITTLE_PERCENT ? l.little + 1 : 0;
 	if (l.little >= LITTLE_WINDOWS && l.phase == WATCH) {
 		call_back((l.loans + 1) / 2);
-		atomic_store(&vv__lend_share, atomic_load(&vv__lend_share) / 2);
+		lower_share(atomic_load(&vv__lend_share) / 2);
 		l.little = 0;
 	}
 }
@@ -437,8 +442,10 @@ void vv__lend_newborn(struct vv_greenlet *g)
 	static _Atomic unsigned sum;
 	unsigned share = atomic_load(&vv__lend_share);
 
-	if (atomic_load(&vv__hub.away) < LOANS && atomic_fetch_add(&sum, share) % WHOLE + share >= WHOLE)
+	if (atomic_load(&vv__hub.away) < LOANS && atomic_fetch_add(&sum, share) % WHOLE + share >= WHOLE) {
+		g->lent_at_birth = true;
 		atomic_store(&g->asked, VV__GO);
+	}
 }
 
 static void go(struct vv_greenlet *g)
