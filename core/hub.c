@@ -557,6 +557,21 @@ static void sleep_until_event(struct vv__hub *h)
 		vv__monitor_wake();
 }
 
+/*
+ * Where nearly all only yield, they wait for what others do, perhaps on kernel threads that have no core now: plain, each
+ * yield would let those run.
+ */
+static void yield_for_all(struct vv__hub *h)
+{
+	uint64_t yields = atomic_load_explicit(&h->yields, memory_order_relaxed);
+	uint64_t ticks = atomic_load_explicit(&h->ticks, memory_order_relaxed);
+
+	if (yields - h->yields_seen > (ticks - h->ticks_seen) / 8 * 7)
+		vv__syscall(SYS_sched_yield);
+	h->yields_seen = yields;
+	h->ticks_seen = ticks;
+}
+
 static void look_at_events(struct vv__hub *h)
 {
 	uint32_t ready;
@@ -571,10 +586,12 @@ static void look_at_events(struct vv__hub *h)
 		if (!h->head)
 			vv__wake(&h->idle, INT32_MAX);
 	}
-	if (h->head)
+	if (h->head) {
+		yield_for_all(h);
 		vv__poller_run(false);
-	else
+	} else {
 		sleep_until_event(h);
+	}
 	fire_deadlines(h);
 	ready = atomic_load_explicit(&h->ready, memory_order_relaxed);
 	h->budget = ready < BUDGET ? BUDGET : ready < MOST ? ready : MOST;

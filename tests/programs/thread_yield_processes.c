@@ -1,0 +1,61 @@
+/* Threads that only yield leave the processors to other processes that compute. */
+#include "check.h"
+#include <sched.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+enum { YIELDERS = 3, BURN_MS = 120, MOST = 64 };
+
+static atomic_int over;
+
+static void *yields(void *unused)
+{
+	while (!over)
+		sched_yield();
+	return NULL;
+}
+
+static long cpu_ms(clockid_t clock)
+{
+	struct timespec t;
+
+	expect(clock_gettime(clock, &t) == 0);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static pid_t burner(void)
+{
+	pid_t pid = fork();
+
+	expect(pid >= 0);
+	if (pid)
+		return pid;
+	while (cpu_ms(CLOCK_PROCESS_CPUTIME_ID) < BURN_MS)
+		;
+	_exit(0);
+}
+
+int main(void)
+{
+	int n = sysconf(_SC_NPROCESSORS_ONLN);
+	pthread_t t[YIELDERS];
+	pid_t child[MOST];
+	long before;
+
+	if (n > MOST)
+		n = MOST;
+	for (int i = 0; i < n; i++)
+		child[i] = burner();
+	before = cpu_ms(CLOCK_PROCESS_CPUTIME_ID);
+	for (int i = 0; i < YIELDERS; i++)
+		expect(pthread_create(&t[i], NULL, yields, NULL) == 0);
+	for (int i = 0; i < n; i++)
+		expect(waitpid(child[i], NULL, 0) == child[i]);
+	over = 1;
+	for (int i = 0; i < YIELDERS; i++)
+		expect(pthread_join(t[i], NULL) == 0);
+	before = cpu_ms(CLOCK_PROCESS_CPUTIME_ID) - before;
+	puts(before < BURN_MS * n / 5 ? "left to others" : "kept from others");
+	return 0;
+}
