@@ -23,7 +23,12 @@ extern int __sigsetjmp(struct __jmp_buf_tag *, int) __attribute__((returns_twice
 
 __thread struct vv_greenlet *vv__self __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-enum { FIRST_TID = 1 << 22, LAST_TID = 1 << 28 /* the numbers of CPU clocks have room for no more */, POOL_MAX = 2048 };
+enum {
+	FIRST_TID = 1 << 22,
+	LAST_TID = 1 << 28, /* the numbers of CPU clocks have room for no more */
+	POOL_MAX = 2048,
+	POOL_WARM = 32, /* ended threads that keep their stack's pages */
+};
 
 static struct vv__slab records = {.size = (sizeof(struct vv_greenlet) + 63) & ~63u};
 static struct vv_greenlet main_record;
@@ -412,7 +417,8 @@ static void put_away(struct vv_greenlet *g)
 	struct vv__hub *h = g->hub;
 	struct vv_greenlet **list = poolable(g) ? &h->pool : &h->discard;
 
-	h->pool_n += list == &h->pool;
+	if (list == &h->pool && ++h->pool_n > POOL_WARM)
+		vv__stack_trim(g);
 	list_remove(g);
 	atomic_store(&g->state, VV__FREE);
 	g->next = *list;

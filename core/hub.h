@@ -236,6 +236,7 @@ void vv__note_unhooked(int tid);
 /* stack.c */
 void *vv__stack_get(size_t size, size_t guard);
 void vv__stack_put(void *stack, size_t size, size_t guard);
+void vv__stack_trim(const struct vv_greenlet *g);
 
 /* greenlet.c */
 extern struct vv__all {

@@ -237,6 +237,15 @@ static bool is_look(struct vv_greenlet *g, int sig, const siginfo_t *info)
 	return g && info->si_code == SI_USER && info->si_pid == 0 && atomic_load(&g->pending) & vv__bit(sig);
 }
 
+/* A guard of core/stack.c is no mapping of its own; the program's guards say that the page is there and may not be used. */
+static void name_the_guard(const struct vv_greenlet *g, int sig, siginfo_t *info)
+{
+	uintptr_t below = (uintptr_t)g->stack - (uintptr_t)info->si_addr;
+
+	if (sig == SIGSEGV && info->si_code == SEGV_MAPERR && g->stack && below - 1 < g->guard_size)
+		info->si_code = SEGV_ACCERR;
+}
+
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
 	struct vv_greenlet *g = vv__self, *owner;
@@ -246,6 +255,8 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 		return;
 	}
 	if (!g || (info->si_code > 0 && VV__FAULTS & vv__bit(sig))) {
+		if (g)
+			name_the_guard(g, sig, info);
 		run(g, sig, info, context);
 		return;
 	}
