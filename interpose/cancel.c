@@ -84,8 +84,10 @@ static _Atomic int installed;
 
 void vv__install_cancel_handler(void)
 {
-	if (!atomic_exchange(&installed, 1))
-		vv__raw_handler(VV__SIGCANCEL, on_cancel, SA_SIGINFO | SA_RESTART);
+	if (atomic_load(&installed))
+		return;
+	vv__raw_handler(VV__SIGCANCEL, on_cancel, SA_SIGINFO | SA_RESTART);
+	atomic_store(&installed, 1); /* only now: others send it then */
 }
 
 /* libc's own cancellation points (printf's) ignore it in a program without threads, until its pthread_cancel has run. */

@@ -104,6 +104,7 @@ static int wait_for(struct vv_greenlet *g, uint64_t set, siginfo_t *info, int64_
 	} while (is_look(r, info));
 	if (r != -EAGAIN || (deadline != VV__FOREVER && deadline <= vv__now()))
 		return r;
+	vv__install_cancel_handler(); /* for a look that comes when the call has ended */
 	vv__hop();
 	block_cancel(SIG_BLOCK);
 	atomic_store(awaited(g), set);
