@@ -5,6 +5,7 @@
 #include "hop.h"
 
 #include <aliases.h>
+#include <arpa/inet.h>
 #include <grp.h>
 #include <gshadow.h>
 #include <ifaddrs.h>
@@ -35,13 +36,27 @@ static int addrinfo_detour(struct vv__detour *d, const char *host, const char *s
 	return r;
 }
 
+/* Numbers both, or nothing: nobody is asked. */
+static bool is_address(const char *host)
+{
+	struct in6_addr to;
+
+	return !host || inet_pton(AF_INET, host, &to) == 1 || inet_pton(AF_INET6, host, &to) == 1;
+}
+
+static bool only_addresses(const char *host, const char *service, const struct addrinfo *hints)
+{
+	return (!service || service[strspn(service, "0123456789")] == 0) && is_address(host) &&
+	       !(hints && hints->ai_flags & AI_CANONNAME);
+}
+
 VV_EXPORT int getaddrinfo(
     const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **out)
 {
 	struct vv__detour *d;
 	int r;
 
-	if (vv__step_aside(vv__me(), dns))
+	if (vv__step_aside(vv__me(), dns) || only_addresses(host, service, hints))
 		return REAL(getaddrinfo)(host, service, hints, out);
 	if ((d = vv__detour(text_size(host) + text_size(service) + sizeof *hints + 64)))
 		return addrinfo_detour(d, host, service, hints, out);
@@ -50,9 +65,6 @@ VV_EXPORT int getaddrinfo(
 	vv__hop_back();
 	return r;
 }
-
-/* Numbers both: nobody is asked. */
-enum { NUMERIC = NI_NUMERICHOST | NI_NUMERICSERV };
 
 static int nameinfo_detour(struct vv__detour *d, const struct sockaddr *addr, socklen_t len, char *host,
     socklen_t host_len, char *service, socklen_t service_len, int flags)
@@ -70,13 +82,20 @@ static int nameinfo_detour(struct vv__detour *d, const struct sockaddr *addr, so
 	return r;
 }
 
+static bool only_numbers(
+    const char *host, socklen_t host_len, const char *service, socklen_t service_len, int flags)
+{
+	return (!host || !host_len || flags & NI_NUMERICHOST) &&
+	       (!service || !service_len || flags & NI_NUMERICSERV);
+}
+
 VV_EXPORT int getnameinfo(const struct sockaddr *addr, socklen_t len, char *host, socklen_t host_len,
     char *service, socklen_t service_len, int flags)
 {
 	struct vv__detour *d;
 	int r;
 
-	if (vv__step_aside(vv__me(), dns) || (flags & NUMERIC) == NUMERIC)
+	if (vv__step_aside(vv__me(), dns) || only_numbers(host, host_len, service, service_len, flags))
 		return REAL(getnameinfo)(addr, len, host, host_len, service, service_len, flags);
 	if ((d = vv__detour((size_t)len + host_len + service_len + 64)))
 		return nameinfo_detour(d, addr, len, host, host_len, service, service_len, flags);
