@@ -15,13 +15,29 @@ struct vv__iovec {
 	struct iovec few[8];
 };
 
+/* The kernel transfers no more in one call, to the page. */
+enum { VV__MOST_BYTES = 0x7ffff000 };
+
+/* How much a call with this vector may transfer. */
 static inline size_t vv__iov_bytes(const struct iovec *iov, size_t n)
 {
 	size_t sum = 0;
 
 	while (n--)
 		sum += iov++->iov_len;
-	return sum;
+	return sum < VV__MOST_BYTES ? sum : VV__MOST_BYTES;
+}
+
+/* Leave out what is beyond v->bytes. */
+static inline void vv__iovec_cut(struct vv__iovec *v)
+{
+	size_t left = v->bytes;
+
+	for (int i = 0; i < v->n; i++) {
+		if (v->iov[i].iov_len > left)
+			v->iov[i].iov_len = left;
+		left -= v->iov[i].iov_len;
+	}
 }
 
 static inline int vv__iovec_init(struct vv__iovec *v, const struct iovec *iov, int n)
@@ -39,6 +55,8 @@ static inline int vv__iovec_init(struct vv__iovec *v, const struct iovec *iov, i
 	memcpy(v->iov, iov, size);
 	v->n = n;
 	v->bytes = vv__iov_bytes(iov, n);
+	if (vv__unlikely(v->bytes == VV__MOST_BYTES))
+		vv__iovec_cut(v);
 	return 0;
 }
 

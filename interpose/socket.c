@@ -408,17 +408,20 @@ static vv__slow long send_rest(struct vv__fdcall *c, const char *buf, size_t len
 
 long vv__send_rest(struct vv__fdcall *c, const struct iovec *iov, size_t n, size_t done, int flags)
 {
-	size_t total = done, skip = done, i;
+	size_t total = done, skip = done, len, i;
 	long r;
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n && total < VV__MOST_BYTES; i++) {
 		if (skip >= iov[i].iov_len) {
 			skip -= iov[i].iov_len;
 			continue;
 		}
-		r = send_rest(c, (char *)iov[i].iov_base + skip, iov[i].iov_len - skip, flags);
+		len = iov[i].iov_len - skip;
+		if (len > VV__MOST_BYTES - total)
+			len = VV__MOST_BYTES - total;
+		r = send_rest(c, (char *)iov[i].iov_base + skip, len, flags);
 		total += r;
-		if ((size_t)r < iov[i].iov_len - skip)
+		if ((size_t)r < len)
 			break;
 		skip = 0;
 	}
