@@ -172,9 +172,9 @@ void vv__show_kept(struct vv_greenlet *g);
 
 /* True if g is in sigwait or its like for sig. */
 bool vv__awaits(struct vv_greenlet *g, int sig);
-/* g ends: what was directed at it is gone. */
-/* Before its clean-up: handle what has come for it, wherever that is. */
+/* g ends. Before its clean-up: handle what has come for it, wherever that is. */
 void vv__signals_last(struct vv_greenlet *g);
+/* After it: what was directed at it is gone. */
 void vv__signals_end(struct vv_greenlet *g);
 
 #endif
