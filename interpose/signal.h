@@ -135,6 +135,7 @@ long vv__send_look(int tid, int sig, struct vv_greenlet *g);
 void vv__timer_expired(const siginfo_t *info);
 /* What it sent has been taken: notes how often it has expired meanwhile. */
 void vv__timer_taken(siginfo_t *info);
+long vv__raw_timer_create(const long *a);
 /* The slice whose alarm this signal is, or null. */
 struct vv_greenlet *vv__alarm_owner(int sig, const siginfo_t *info);
 /* g was given scheduling attributes by another: make them so. */

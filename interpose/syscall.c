@@ -19,6 +19,7 @@ enum { NUMBERS = 512, KERNEL_MASK = 8 };
 
 #define N(i) (a[i])
 #define P(i) ((void *)a[i])
+#define TIMER(i) ((timer_t)(uintptr_t)(uint32_t)a[i])
 
 static long raw(long n, const long *a)
 {

@@ -223,6 +223,24 @@ VV_EXPORT int timer_delete(timer_t timer)
 	return r;
 }
 
+/* The system call's numbers are libc's timers, but for those for which libc makes a thread. */
+long vv__raw_timer_create(const long *a)
+{
+	struct sigevent event;
+	timer_t timer;
+	int id, r;
+
+	if (!a[1] || vv__copy_in(&event, (void *)a[1], sizeof event) < 0 || event.sigev_notify == SIGEV_THREAD)
+		return vv__syscall(SYS_timer_create, a[0], a[1], a[2]);
+	if (timer_create(a[0], &event, &timer) < 0)
+		return -errno;
+	id = (int)(intptr_t)timer;
+	r = vv__copy_out((void *)a[2], &id, sizeof id);
+	if (r < 0)
+		timer_delete(timer);
+	return r;
+}
+
 /*
  * The process has one alarm, but each connection that is fanned out wants its own: a slice's is a timer of the kernel's,
  * whose signals bear the slice's record.
