@@ -20,6 +20,7 @@ enum {
 	PAGE = 4096,
 	GUARD_INSTALL = 102,
 	KEPT = 16 * 1024, /* of an ended thread's stack: what the next will use at least */
+	RECENT = 64,
 };
 
 /* Free stacks: this one, by whose last page it lies, and those it names, which keep no memory. */
@@ -32,6 +33,9 @@ struct hoard {
 static struct class
 {
 	size_t size, guard, cut;
+	char *recent
+	    [RECENT]; /* put last: their TCBs still say that the thread has ended, to who joins it once more */
+	unsigned first, n;
 	struct hoard *free;
 	char *fresh, *end; /* the rest of the newest mapping */
 } classes[CLASSES];
@@ -155,10 +159,17 @@ static char *pop(struct class *c)
 	return (char *)h + PAGE - c->size;
 }
 
+static char *oldest(struct class *c)
+{
+	c->n--;
+	return c->recent[c->first++ % RECENT];
+}
+
 static void push(struct class *c, char *stack)
 {
 	struct hoard *h = c->free;
 
+	vv__syscall(SYS_madvise, stack + c->size - KEPT, KEPT, MADV_DONTNEED);
 	if (h && h->n < sizeof h->stack / sizeof *h->stack) {
 		h->stack[h->n++] = stack;
 		return;
@@ -180,21 +191,26 @@ void *vv__stack_get(size_t size, size_t guard)
 	void *p = NULL;
 
 	guard = whole_pages(guard);
-	if (atomic_load(&unsupported) || size % PAGE || size + guard > MAPPING || is_executable())
+	if (atomic_load(&unsupported) || size % PAGE || size < KEPT || size + guard > MAPPING || is_executable())
 		return NULL;
 	vv__lock(&lock);
 	c = class_of(size, guard);
 	if (c)
-		p = c->free ? pop(c) : cut(c);
+		p = c->free ? pop(c) : c->n ? oldest(c) : cut(c);
 	vv__unlock(&lock);
 	return p;
 }
 
 void vv__stack_put(void *stack, size_t size, size_t guard)
 {
-	vv__syscall(SYS_madvise, stack, size, MADV_DONTNEED);
+	struct class *c;
+
+	vv__syscall(SYS_madvise, stack, size - KEPT, MADV_DONTNEED);
 	vv__lock(&lock);
-	push(class_of(size, whole_pages(guard)), stack);
+	c = class_of(size, whole_pages(guard));
+	if (c->n == RECENT)
+		push(c, oldest(c));
+	c->recent[(c->first + c->n++) % RECENT] = stack;
 	vv__unlock(&lock);
 }
 

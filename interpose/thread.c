@@ -396,8 +396,8 @@ VV_EXPORT int pthread_tryjoin_np(pthread_t t, void **value)
 
 	if (!g || g->foreign)
 		return REAL(pthread_tryjoin_np)(t, value);
-	if (atomic_load(&g->state) != VV__DONE && atomic_load(&g->state) != VV__FREE)
-		return EBUSY;
+	if (atomic_load(&g->state) != VV__DONE)
+		return EBUSY; /* also if it has been joined already, as libc says */
 	return join(t, value, VV__FOREVER);
 }
 

@@ -18,6 +18,22 @@ static void *wait_for_turn(void *arg)
 	return arg;
 }
 
+static void *leave(void *arg)
+{
+	pthread_exit(arg);
+}
+
+/* libc keeps some stacks of the ended, and says so to who asks again. */
+static void join_again(void)
+{
+	pthread_t t = start(leave, (void *)2L);
+
+	printf("value of one that left: %ld\n", (long)join(t));
+	tell_error(pthread_join(t, NULL));
+	tell_error(pthread_tryjoin_np(t, NULL));
+	tell_error(pthread_detach(t));
+}
+
 int main(void)
 {
 	pthread_attr_t attr;
@@ -39,5 +55,6 @@ int main(void)
 	tell_error(pthread_create(&t, &attr, wait_for_turn, (void *)3L));
 	tell_error(pthread_join(t, NULL));
 	turn_set(&turn, 3);
+	join_again();
 	return 0;
 }
