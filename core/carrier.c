@@ -17,6 +17,7 @@ enum { IDLE_STACK = 64 * 1024, CARRIER_STACK = 256 * 1024, IDLE_SECONDS = 2, KEE
 
 static struct vv__slab carriers = {.size = sizeof(struct vv__carrier)};
 static struct vv__carrier first;
+static uintptr_t first_tp; /* main's */
 
 static struct {
 	_Atomic int lock;
@@ -383,6 +384,7 @@ struct vv__carrier *vv__carrier_first(struct vv_greenlet *main)
 		vv__die("out of memory for the first carrier");
 	vv__context_make(&first.idle, stack + IDLE_STACK, vv__hub.self.ctx.tp, idle_first, &first);
 	first.tid = main->tid;
+	first_tp = vv__thread_pointer() + ((uintptr_t)main->thread - (uintptr_t)pthread_self());
 	open_stat(&first);
 	if (main == vv__self)
 		vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &main->mask, sizeof main->mask);
@@ -511,6 +513,17 @@ int vv__hub_tid(void)
 	struct vv__carrier *c = vv__hub.carrier;
 
 	return c ? c->tid : vv__syscall(SYS_gettid);
+}
+
+uintptr_t vv__kernel_thread_pointer(void)
+{
+	struct vv_greenlet *g = vv__self;
+	struct vv__carrier *c = !g ? NULL : g->is_hub ? vv__hub.carrier : g->carrier;
+	int tid = vv__syscall(SYS_gettid);
+
+	if (tid == first.tid)
+		return first_tp;
+	return c && c->tid == tid ? c->idle.tp : vv__thread_pointer();
 }
 
 int vv__carrier_tid(struct vv_greenlet *g)

@@ -372,6 +372,7 @@ struct vv__hooks {
 	void (*vv_ends)(struct vv_greenlet *);	     /* the public API's part of an end, or null (program code) */
 	int (*patched)(const char *family); /* 1, 0 or -EINVAL: no such family */
 	bool (*may_be_signalled)(void);		     /* could a signal handler still wake somebody? */
+	void (*started)(void);			     /* there are carriers now */
 };
 extern struct vv__hooks vv__hooks;
 
@@ -463,6 +464,8 @@ int64_t vv__kernel_cpu_time(int tid);
 
 /* Kernel thread id that runs g now, or 0 if it is parked. */
 int vv__carrier_tid(struct vv_greenlet *g);
+/* The thread pointer of the thread that libc takes the calling kernel thread for, whoever runs on it. For signal handlers. */
+uintptr_t vv__kernel_thread_pointer(void);
 /* Kernel thread id that runs the hub. */
 int vv__hub_tid(void);
 

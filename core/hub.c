@@ -683,6 +683,8 @@ static int start(struct vv__hub *h, struct vv_greenlet *g)
 	}
 	if (r == 0)
 		atomic_store(&vv__started, 1);
+	if (r == 0 && vv__hooks.started)
+		vv__hooks.started();
 	if (r == 0 && vv__config.overflow)
 		vv__overflow_start();
 	if (r == 0 && vv__config.trace)

@@ -64,14 +64,14 @@ __asm__(".text\n"
 #endif
 
 /* libc refuses its own signals, so this is the system call. */
-void vv__raw_handler(int sig, void (*handler)(int, siginfo_t *, void *), unsigned long flags)
+void vv__raw_handler(int sig, void (*handler)(int, siginfo_t *, void *), unsigned long flags, uint64_t mask)
 {
 	struct {
 		void (*handler)(int, siginfo_t *, void *);
 		unsigned long flags;
 		void (*restorer)(void);
 		uint64_t mask;
-	} act = {.handler = handler, .flags = flags};
+	} act = {.handler = handler, .flags = flags, .mask = mask};
 
 #ifdef __x86_64__
 	act.flags |= 0x04000000; /* SA_RESTORER */
@@ -86,7 +86,7 @@ void vv__install_cancel_handler(void)
 {
 	if (atomic_load(&installed))
 		return;
-	vv__raw_handler(VV__SIGCANCEL, on_cancel, SA_SIGINFO | SA_RESTART);
+	vv__raw_handler(VV__SIGCANCEL, on_cancel, SA_SIGINFO | SA_RESTART, 0);
 	atomic_store(&installed, 1); /* only now: others send it then */
 }
 
@@ -96,7 +96,7 @@ static int cancel_alone(struct vv_greenlet *g)
 	int r = REAL(pthread_cancel)(g->thread);
 
 	if (atomic_load(&installed))
-		vv__raw_handler(VV__SIGCANCEL, on_cancel, SA_SIGINFO | SA_RESTART);
+		vv__raw_handler(VV__SIGCANCEL, on_cancel, SA_SIGINFO | SA_RESTART, 0);
 	return r;
 }
 

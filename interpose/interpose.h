@@ -88,6 +88,8 @@ void vv__hub_signals(struct vv__hub *hub);
 void vv__save_pending(struct vv_greenlet *g, uint64_t id, uint64_t set);
 void vv__greenlet_ends(struct vv_greenlet *g);
 bool vv__may_be_signalled(void);
+/* Libc's handler for its broadcast of new ids becomes ours (setxid.c). */
+void vv__take_over_setxid(void);
 
 /* False: the programs that this one starts are not to be patched (--follow=none). */
 extern bool vv__follow;

@@ -6,10 +6,16 @@
  * Protocol: the caller changes its own ids first (an error ends it there), then takes the lock, and for every thread in
  * /proc/self/task that is not yet on the list: puts it there and sends the signal; the handler makes the call and marks its
  * entry. It looks again until it finds nobody new: a thread that a thread just made has its creator's ids.
+ *
+ * Who calls past us (a symbol of libc's own handle, RTLD_DEEPBIND) gets libc's broadcast. Its signals come to our handler, too,
+ * which has libc's answer them with the thread pointer that libc knows the kernel thread by.
  */
 #include "interpose.h"
 #include "signal.h"
 
+#ifdef __x86_64__
+#include <asm/prctl.h>
+#endif
 #include <dirent.h>
 #include <grp.h>
 #include <linux/futex.h>
@@ -32,6 +38,33 @@ static struct {
 
 /* ---- the other threads ---- */
 
+typedef void (*handler)(int, siginfo_t *, void *);
+
+static _Atomic(handler) libcs_handler;
+
+static void set_thread_pointer(uintptr_t tp)
+{
+#ifdef __x86_64__
+	if (vv__context_fast_tp)
+		__asm__ volatile("wrfsbase %0" ::"r"(tp) : "memory");
+	else
+		vv__syscall(SYS_arch_prctl, ARCH_SET_FS, tp);
+#else
+	__asm__ volatile("msr tpidr_el0, %0" ::"r"(tp) : "memory");
+#endif
+}
+
+static vv__slow void handle_for_libc(uintptr_t tp, int sig, siginfo_t *info, void *context)
+{
+	handler libcs = atomic_load(&libcs_handler);
+	uintptr_t before = vv__thread_pointer();
+
+	__asm__ volatile("" : "+r"(before)); /* the compiler may not read it later */
+	set_thread_pointer(tp);
+	libcs(sig, info, context);
+	set_thread_pointer(before);
+}
+
 static void on_setxid(int sig, siginfo_t *info, void *context)
 {
 	int tid = vv__syscall(SYS_gettid);
@@ -42,7 +75,24 @@ static void on_setxid(int sig, siginfo_t *info, void *context)
 
 			atomic_store(&cmd.members[i].done, r < 0 ? MAY_NOT : DID);
 			vv__syscall(SYS_futex, &cmd.members[i].done, FUTEX_WAKE_PRIVATE, 1);
+			return;
 		}
+	if (atomic_load(&libcs_handler))
+		handle_for_libc(vv__kernel_thread_pointer(), sig, info, context);
+}
+
+/* libc has installed its own when it made the first thread. */
+void vv__take_over_setxid(void)
+{
+	struct vv__kernel_action k = {.handler = NULL};
+	handler now;
+
+	vv__syscall(SYS_rt_sigaction, SIGSETXID, NULL, &k, sizeof k.mask);
+	memcpy(&now, &k.handler, sizeof now); /* SA_SIGINFO */
+	if (now == on_setxid)
+		return;
+	atomic_store(&libcs_handler, now);
+	vv__raw_handler(SIGSETXID, on_setxid, SA_SIGINFO | SA_RESTART | SA_ONSTACK, ~0ull);
 }
 
 static bool known(int tid)
@@ -101,7 +151,7 @@ static bool await(int pid, struct member *m)
 
 static void command(long number, long a, long b, long c)
 {
-	vv__raw_handler(SIGSETXID, on_setxid, SA_SIGINFO | SA_RESTART);
+	vv__take_over_setxid();
 	if (!cmd.members)
 		cmd.members = vv__pages(MOST * sizeof *cmd.members);
 	if (!cmd.members)

@@ -103,8 +103,8 @@ int vv__sigaction(int sig, const struct sigaction *act, struct sigaction *old, b
 
 /* SIGCANCEL makes a greenlet on another kernel thread look at its cancellation, its place, its sigwait. */
 void vv__install_cancel_handler(void);
-/* A handler for a signal that libc keeps for itself. */
-void vv__raw_handler(int sig, void (*handler)(int, siginfo_t *, void *), unsigned long flags);
+/* A handler for a signal that libc keeps for itself, with mask blocked in it. */
+void vv__raw_handler(int sig, void (*handler)(int, siginfo_t *, void *), unsigned long flags, uint64_t mask);
 /* g has been cancelled: end it if its type is asynchronous. */
 void vv__cancel_if_async(struct vv_greenlet *g);
 

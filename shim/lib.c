@@ -74,6 +74,7 @@ void vv__shim_start(void)
 	    .save_pending = vv__save_pending,
 	    .greenlet_ends = vv__greenlet_ends,
 	    .may_be_signalled = vv__may_be_signalled,
+	    .started = vv__take_over_setxid,
 	    .patched = patched,
 	};
 
