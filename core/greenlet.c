@@ -9,6 +9,7 @@
 #include "hub.h"
 #include "trace.h"
 
+#include <dlfcn.h>
 #include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,7 +149,10 @@ void vv__tcb_set_tid(struct vv_greenlet *g, int tid)
 		*(int *)((char *)g->thread + tid_offset) = tid;
 }
 
-/* Search a fresh TCB for the kernel's thread id. Its place is private to glibc, but fixed for one glibc. */
+/*
+ * The place of the kernel's thread id in a TCB, which glibc tells debuggers: size in bits, count, offset. If it does not, a
+ * fresh TCB is searched for the id; any word may have that value by chance, the upper half of a pointer first of all.
+ */
 static void find_tid(pthread_t self, int tid)
 {
 	enum { FROM = 64, TO = 2304 };
@@ -160,8 +164,18 @@ static void find_tid(pthread_t self, int tid)
 		vv__die("this glibc keeps its thread ids where they cannot be found");
 }
 
+static void ask_tid_offset(void)
+{
+	const uint32_t *place = dlvsym(RTLD_DEFAULT, "_thread_db_pthread_tid", "GLIBC_PRIVATE");
+
+	if (place && place[0] == 8 * sizeof(int))
+		tid_offset = place[2];
+}
+
 int *vv__tcb_tid_word(struct vv_greenlet *g)
 {
+	if (!tid_offset)
+		ask_tid_offset();
 	if (!tid_offset)
 		find_tid(g->thread, g->tid);
 	return (int *)((char *)g->thread + tid_offset);
@@ -321,6 +335,8 @@ int vv__shell_start(struct vv_greenlet *g, const pthread_attr_t *attr, void *(*e
 
 	if (!made && (r = make_attr(&none, NULL)))
 		return -r;
+	if (!made && !tid_offset)
+		ask_tid_offset(); /* here: on the shell's kernel thread the loader's lock may be another's */
 	made = true;
 	if (g->pooled)
 		g->stack = vv__stack_get(g->stack_size, g->guard_size);
