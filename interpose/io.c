@@ -143,18 +143,30 @@ static vv__slow long read_slowly(
 	return vv__hopped(preadv2_raw(c->fd, iov, n, at, flags));
 }
 
+/* Only a slice's detour reads in parts. Otherwise it was the real call, whose short result stands: what the kernel makes on
+ * demand may have more only later (/proc/kmsg). */
+static bool in_parts(struct vv__fdcall *c)
+{
+	struct vv_greenlet *g = vv__me();
+
+	return g->slice && !g->native && c->kind != VV__FD_INLINE;
+}
+
 /*
  * A regular file. The page cache may hold only the beginning of what is wanted, where a plain read would go on: so a
  * short result is followed by another attempt, and what that cannot get without the disk is read on a spare carrier.
  */
 static vv__slow long read_file_rest(struct vv__fdcall *c, struct vv__iovec *v, int64_t at, int flags)
 {
+	bool over = false;
 	long done = 0, r = 0;
 
-	while (v->bytes) {
+	while (v->bytes && !over) {
 		r = preadv2_raw(c->fd, v->iov, v->n, at, flags | RWF_NOWAIT);
-		if (r == -EAGAIN || r == -EOPNOTSUPP)
+		if (r == -EAGAIN || r == -EOPNOTSUPP) {
 			r = read_slowly(c, r, v->iov, v->n, at, flags);
+			over = !in_parts(c);
+		}
 		if (r <= 0)
 			break;
 		done += r;
@@ -172,8 +184,11 @@ static vv__slow long read_file(
 	struct vv__iovec v;
 	long more;
 
-	if (r == -EAGAIN || r == -EOPNOTSUPP)
+	if (r == -EAGAIN || r == -EOPNOTSUPP) {
 		r = read_slowly(c, r, iov, n, at, flags);
+		if (!in_parts(c))
+			return r;
+	}
 	if (r <= 0 || (size_t)r >= vv__iov_bytes(iov, n) || vv__iovec_init(&v, iov, n) < 0)
 		return r;
 	vv__iovec_skip(&v, r);
