@@ -244,7 +244,7 @@ static void idle(struct vv__carrier *c)
 			vv__context_switch(&c->idle, &g->ctx);
 		}
 		become_spare(c);
-		if (c->spoiled)
+		if (c->spoiled && c != &first)
 			return;
 	}
 }
@@ -493,6 +493,48 @@ bool vv__carrier_spoil(void)
 	return true;
 }
 
+/*
+ * Entered. The hub goes on on a spare carrier, and main stays on the kernel thread by whose id others know the process: what it is
+ * given there (a nice value, CPUs, namespaces) they see. Nobody else runs there from then on.
+ */
+static void stay(struct vv_greenlet *main)
+{
+	struct vv__hub *h = main->hub;
+	struct vv__carrier *c = vv__carrier_take(true);
+
+	first.spoiled = true;
+	atomic_store(&main->state, VV__HOPPING);
+	main->native = 1;
+	main->hopped = true;
+	main->away = true;
+	atomic_fetch_add(&h->away, 1);
+	vv__takes_its_own();
+	vv__trace(VV__TRACE_HANDOVER, main->id, 0, c->tid, VV__TRACE_READY);
+	vv__clock_handover(&first, main);
+	main->holds = false;
+	h->carrier = c;
+	vv__carrier_give(c, VV__JOB_HUB);
+	main->inside = 0;
+	if (vv__has_signals(main))
+		vv__hooks.run_handlers(main);
+}
+
+/* Move to a kernel thread of its own, also if it is alone: others may come. */
+static void settle(struct vv_greenlet *g)
+{
+	if (g != vv__main_greenlet()) {
+		vv__move(g);
+		return;
+	}
+	vv__enter(g);
+	if (g->carrier == &first && g->hub->carrier == &first) {
+		stay(g);
+	} else {
+		vv__leave(g);
+		vv__move(g);
+	}
+}
+
 void vv__pin(void)
 {
 	struct vv_greenlet *g = vv__me();
@@ -500,7 +542,7 @@ void vv__pin(void)
 	if (g->native || g->slice || !atomic_load(&vv__started) || vv__carrier_reserve() < 0)
 		vv__hop();
 	else
-		vv__move(g); /* also if it is alone: others may come */
+		settle(g);
 	g->pinned = true;
 	g->hop_frame = UINTPTR_MAX; /* no jump ends it */
 	if (g->hopped && g->carrier->clock.of != g)
