@@ -24,7 +24,7 @@ static void on_signal(int signal)
 	handled++;
 	if (slow == SLOW)
 		sleep_ms(450);
-	while (slow == SLOWER && !given)
+	while (slow && !given)
 		sleep_ms(1);
 }
 
