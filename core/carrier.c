@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-enum { IDLE_STACK = 64 * 1024, CARRIER_STACK = 256 * 1024, IDLE_SECONDS = 2, KEEP_SPARE = 2 };
+enum { IDLE_STACK = 64 * 1024, IDLE_SECONDS = 2, KEEP_SPARE = 2 };
 
 static struct vv__slab carriers = {.size = sizeof(struct vv__carrier)};
 static struct vv__carrier first;
@@ -309,11 +309,11 @@ int vv__thread_start(void *(*fn)(void *), void *arg)
 	if (r)
 		return -r;
 	sigfillset(&all);
-	pthread_attr_setstacksize(&attr, CARRIER_STACK);
+	pthread_attr_setstacksize(&attr, VV__OWN_STACK);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setsigmask_np(&attr, &all);
 	r = vv__hooks.pthread_create(&thread, &attr, fn, arg);
-	for (size_t size = 4 * CARRIER_STACK; r == EINVAL && size < 1ul << 32; size *= 4) {
+	for (size_t size = 4 * VV__OWN_STACK; r == EINVAL && size < 1ul << 32; size *= 4) {
 		pthread_attr_setstacksize(&attr, size);
 		r = vv__hooks.pthread_create(&thread, &attr, fn, arg);
 	}

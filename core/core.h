@@ -392,7 +392,8 @@ bool vv__give_up_key(pthread_key_t *key);
  * Make a thread greenlet that will call fn(arg), attr as for pthread_create, and put it on the run queue. An `alone` one
  * runs at once on a kernel thread of its own, made by the caller's, whose attributes it has. Before it runs, *thread is
  * set and prepare called, if they are not null; vv__carrier_tid answers then where an alone one will run.
- * Returns 0 with *out set, or a positive error number as pthread_create would (EAGAIN, EINVAL, EPERM).
+ * Returns 0 with *out set, a positive error number as pthread_create would (EAGAIN, EINVAL, EPERM), or ENOENT: there is
+ * no hub and none could be made, the caller is to make a kernel thread.
  */
 struct vv__birth {
 	const pthread_attr_t *attr;

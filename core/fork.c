@@ -41,7 +41,8 @@ void vv__fork_child(void)
 	vv__locks_forked();
 	vv__trace_forked();
 	vv__clocks_forget();
-	if (atomic_exchange(&vv__started, 0))
+	atomic_store(&vv__started, 0);
+	if (vv__hub.poll_fd)
 		vv__poller_close(&vv__hub);
 	memset(&vv__hub, 0, sizeof vv__hub);
 	atomic_store(&vv__live, 1);

@@ -327,17 +327,23 @@ static int create_as_asked(
 	return r;
 }
 
-int vv__shell_start(struct vv_greenlet *g, const pthread_attr_t *attr, void *(*entry)(void *), void *arg)
-{
-	static pthread_attr_t none; /* nothing asked for: one copy for all, made for the hub's own shell */
-	static bool made;
-	int r = 0;
+static pthread_attr_t none; /* what who asks for nothing gets: one copy for all */
 
-	if (!made && (r = make_attr(&none, NULL)))
-		return -r;
+int vv__shells_start(void)
+{
+	static bool made;
+	int r = made ? 0 : make_attr(&none, NULL);
+
 	if (!made && !tid_offset)
 		ask_tid_offset(); /* here: on the shell's kernel thread the loader's lock may be another's */
-	made = true;
+	made = r == 0;
+	return -r;
+}
+
+int vv__shell_start(struct vv_greenlet *g, const pthread_attr_t *attr, void *(*entry)(void *), void *arg)
+{
+	int r;
+
 	if (g->pooled)
 		g->stack = vv__stack_get(g->stack_size, g->guard_size);
 	r = attr || g->stack ? create_as_asked(g, attr, entry, arg) : create(g, &none, entry, arg);
@@ -785,8 +791,8 @@ static int spawn(struct vv_greenlet *me, struct vv_greenlet **out, const struct 
 	struct sizes s = sizes_of(b->attr);
 	int r = 0;
 
-	if (!atomic_load(&vv__started) && (r = vv__hub_start(me)) < 0)
-		return -r;
+	if (!atomic_load(&vv__started) && vv__hub_start(me) < 0)
+		return ENOENT;
 	discard_shells(take_discarded(me));
 	if (!me->native && !b->alone && s.plain && me->hub->pool && (*out = recycle(me, b, s)))
 		return 0;

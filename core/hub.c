@@ -658,6 +658,26 @@ static int hand_out(struct vv__hub *h, struct vv_greenlet *g)
 	return 0;
 }
 
+/* The program's thread-local data may need more than our usual stack. */
+static int start_shell(struct vv__hub *h)
+{
+	pthread_attr_t attr;
+	int r = -pthread_attr_init(&attr);
+
+	if (r < 0)
+		return r;
+	r = -EINVAL;
+	for (size_t size = VV__OWN_STACK; r == -EINVAL && size < 1ul << 32; size *= 4) {
+		pthread_attr_setstacksize(&attr, size);
+		r = vv__shell_start(&h->self, &attr, hub_shell, h);
+	}
+	pthread_attr_destroy(&attr);
+	if (r == 0)
+		vv__shell_await(&h->self);
+	return r;
+}
+
+/* What an attempt that failed has made is there for the next. */
 static int start(struct vv__hub *h, struct vv_greenlet *g)
 {
 	int r;
@@ -669,12 +689,13 @@ static int start(struct vv__hub *h, struct vv_greenlet *g)
 	h->masked = h->idle_mask;
 	h->budget = BUDGET;
 	atomic_store(&h->earliest, VV__FOREVER);
-	r = vv__poller_open(h);
-	if (r == 0)
-		r = vv__shell_start(&h->self, NULL, hub_shell, h);
+	r = vv__shells_start();
+	if (r == 0 && !h->poll_fd)
+		r = vv__poller_open(h);
+	if (r == 0 && !h->self.ctx.sp)
+		r = start_shell(h);
 	if (r < 0)
 		return r;
-	vv__shell_await(&h->self);
 	h->ctx = h->self.ctx;
 	r = hand_out(h, g);
 	if (r == 0) {

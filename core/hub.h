@@ -180,6 +180,8 @@ struct vv__carrier *vv__carrier_first(struct vv_greenlet *main);
 struct vv__carrier *vv__carrier_take(bool reserved);
 void vv__carrier_give(struct vv__carrier *c, void *job);
 int vv__carrier_reserve(void);
+/* The stack of a kernel thread of ours. */
+enum { VV__OWN_STACK = 256 * 1024 };
 int vv__thread_start(void *(*fn)(void *), void *arg);
 struct vv__carrier *vv__carrier_new(void);
 struct vv__carrier *vv__carrier_alone(void);
@@ -243,6 +245,7 @@ extern struct vv__all {
 	_Atomic int lock;
 	struct vv_greenlet *head;
 } vv__all;
+int vv__shells_start(void);
 int vv__shell_start(struct vv_greenlet *g, const pthread_attr_t *attr, void *(*entry)(void *), void *arg);
 void vv__shell_publish(struct vv_greenlet *g);
 void vv__shell_await(struct vv_greenlet *g);

@@ -269,14 +269,16 @@ int vv__poller_open(struct vv__hub *h)
 
 	if (!ev.loop_new && !open_libev())
 		return -ENOENT;
-	creating = true;
-	loop = ev.loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV | EVFLAG_NOTIMERFD);
-	creating = false;
-	if (!loop)
-		return -ENOMEM;
 	fd = vv__syscall(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (fd < 0)
 		return fd;
+	creating = true;
+	loop = ev.loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV | EVFLAG_NOTIMERFD);
+	creating = false;
+	if (!loop) {
+		vv__syscall(SYS_close, fd);
+		return -ENOMEM;
+	}
 	h->wake_fd = vv__hub_fd(fd);
 	ev_io_init(&wake_watcher, woken, h->wake_fd, EV_READ);
 	ev.io_start(loop, &wake_watcher);

@@ -301,7 +301,7 @@ VV_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void
 		r = create(thread, attr && asks_for_nothing(attr) ? NULL : attr, fn, arg);
 	if (r == 0)
 		vv__pin_tracer(g);
-	/* no libev: said once at the start, threads stay kernel threads */
+	/* no hub: no libev, which is said once at the start, or no descriptors for it now */
 	return r == ENOENT ? fall_back(thread, attr, fn, arg) : r;
 }
 
