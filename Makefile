@@ -64,7 +64,7 @@ $(B)/vervet-see: $(SEE_OBJ)
 # The export map must be anonymous: a named version node would keep the loader from interposing.
 $(B)/exports.map: interpose/symbols.def Makefile
 	@mkdir -p $(@D)
-	{ echo '{ global: vv_[a-z]*;'; \
+	{ echo '{ global: vv_[a-z]*; ev_set_allocator;'; \
 	  $(CC) -E -P -x c -D'SYM(n,f,r)=n;' -D'ALIAS(n,t,f,r)=n;' $<; echo 'local: *; };'; } > $@
 
 $(LIB_OBJ): CFLAGS += $(LIBFLAGS)

@@ -12,6 +12,7 @@
 #include <elf.h>
 #include <link.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -204,9 +205,43 @@ static void rebind_all(struct link_map *map)
 		    names + symbols[ELF64_R_SYM(slots[i].r_info)].st_name);
 }
 
+/*
+ * A program that uses libev, too, has the same library in memory, and may give it an allocator of its own (gevent's takes
+ * Python's lock). The hub must not run that: each side's loops live in that side's memory.
+ */
+typedef void *(*allocator)(void *, long);
+
+static _Atomic(allocator) programs_allocator;
+
+static void *memory_by_caller(void *old, long size)
+{
+	struct vv_greenlet *g = vv__self;
+	allocator programs = atomic_load(&programs_allocator);
+
+	if (creating || (g && (g->is_hub || g->inside)))
+		return ev_memory(old, size);
+	if (programs)
+		return programs(old, size);
+	if (size)
+		return realloc(old, size);
+	free(old);
+	return NULL;
+}
+
+__attribute__((visibility("default"))) void ev_set_allocator(allocator programs)
+{
+	void *lib = dlopen("libev.so.4", RTLD_NOLOAD | RTLD_NOW);
+	void (*set)(allocator) = lib ? (void (*)(allocator))dlsym(lib, "ev_set_allocator") : NULL;
+
+	atomic_store(&programs_allocator, programs);
+	if (set)
+		set(memory_by_caller);
+	if (lib)
+		dlclose(lib);
+}
+
 static bool open_libev(void)
 {
-	bool shared = dlopen("libev.so.4", RTLD_NOLOAD | RTLD_NOW) != NULL;
 	/* AddressSanitizer ends a program that binds deeply; its own functions come before the program's then. */
 	int deep = dlsym(RTLD_DEFAULT, "__asan_init") ? 0 : RTLD_DEEPBIND;
 	void *lib = dlopen("libev.so.4", RTLD_NOW | RTLD_LOCAL | deep);
@@ -226,8 +261,8 @@ static bool open_libev(void)
 	if (!ev.loop_new || !ev.run || !ev.io_start || !ev.io_stop || !ev.loop_destroy)
 		return false;
 	rebind_all(map);
-	if (!shared && ev.set_allocator)
-		ev.set_allocator(ev_memory);
+	if (ev.set_allocator)
+		ev.set_allocator(memory_by_caller);
 	return true;
 }
 
@@ -281,7 +316,9 @@ int vv__poller_open(struct vv__hub *h)
 	}
 	h->wake_fd = vv__hub_fd(fd);
 	ev_io_init(&wake_watcher, woken, h->wake_fd, EV_READ);
+	creating = true;
 	ev.io_start(loop, &wake_watcher);
+	creating = false;
 	return 0;
 }
 

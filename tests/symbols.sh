@@ -36,7 +36,7 @@ families=$(${CC:-gcc} -E -P -x c -D'FAMILY(n,w)=n' interpose/families.def)
 
 # Functions that nm -D shows; "name@@VERSION" is what a program links against today.
 exported() {
-	nm -D --defined-only "$lib" | awk '{ print $NF }' | sed 's/@.*//' | grep -v '^vv_' | sort -u
+	nm -D --defined-only "$lib" | awk '{ print $NF }' | sed 's/@.*//' | grep -v -e '^vv_' -e '^ev_set_allocator$' | sort -u
 }
 
 libc_exports() {
