@@ -497,8 +497,11 @@ int vv__hub_dup(int fd)
 
 	vv__syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit);
 	raised = (struct rlimit){limit.rlim_cur + ROOM, limit.rlim_max};
-	if (limit.rlim_cur > HIGH)
-		return vv__syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, HIGH);
+	if (limit.rlim_cur > HIGH) {
+		r = vv__syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, HIGH);
+		if (r != -EMFILE) /* the program has them all */
+			return r;
+	}
 	if (raised.rlim_cur > limit.rlim_max) {
 		base = limit.rlim_cur > 2 * ROOM ? limit.rlim_cur - ROOM : 3;
 		return vv__syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, base);
