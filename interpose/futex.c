@@ -128,9 +128,25 @@ static long wait_parked(struct call *c)
 	return vv__park_on(&p);
 }
 
+/* Can the word be read? Pages in which one could be are remembered: the question costs a system call. */
+static bool is_there(const uint32_t *word)
+{
+	enum { PAGES = 64, PAGE_BITS = 12 };
+	static _Atomic uintptr_t seen[PAGES];
+	uintptr_t page = (uintptr_t)word >> PAGE_BITS;
+	_Atomic uintptr_t *slot = &seen[page % PAGES];
+
+	if (vv__likely(page && atomic_load_explicit(slot, memory_order_relaxed) == page))
+		return true;
+	if (!vv__readable(word, sizeof *word))
+		return false;
+	atomic_store_explicit(slot, page, memory_order_relaxed);
+	return true;
+}
+
 static long futex_wait(struct vv_greenlet *g, struct call *c)
 {
-	if (vv__direct(g) || is_odd(c->word) || bad_time(c) || c->value3 == 0)
+	if (vv__direct(g) || is_odd(c->word) || bad_time(c) || c->value3 == 0 || !is_there(c->word))
 		return raw(c->raw);
 	if (c->op & FUTEX_PRIVATE_FLAG || is_private(c->word))
 		return wait_parked(c);

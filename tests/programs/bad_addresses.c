@@ -97,6 +97,8 @@ static void transfers(void)
 	try(syscall(SYS_recvmmsg, pair[0], &many, 1, 0, bad));
 	try(syscall(SYS_futex, &word, FUTEX_WAIT, 5, bad));
 	try(syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 5, bad));
+	try(syscall(SYS_futex, bad, FUTEX_WAIT, 5, NULL));
+	try(syscall(SYS_futex, bad, FUTEX_WAIT_PRIVATE, 5, NULL));
 }
 
 /* A child's end is taken also if nobody can be told of it. What waitid writes when there is no child. */
