@@ -413,8 +413,8 @@ void vv__usual_changed(void);
 /* VV__ENDED is a bit beside the others, set once: who finds it, or sets it and finds VV__DETACHED, puts the greenlet away. */
 enum { VV__JOINABLE, VV__JOINING, VV__DETACHED, VV__ENDED = 4 };
 
-/* End the main greenlet, which came here through pthread_exit; the others go on. */
-void vv__end_main(void) __attribute__((noreturn));
+/* End the running greenlet, whose frames need no unwinding; the others go on. */
+void vv__end_here(void) __attribute__((noreturn));
 
 /* Park until g is done. 0, -ETIMEDOUT, -EINTR, -ECANCELED; does not release g. */
 int vv__join(struct vv_greenlet *g, int64_t deadline, unsigned flags);

@@ -419,12 +419,12 @@ static void end(struct vv_greenlet *g, void *value, bool unwound)
 	vv__context_switch(&g->ctx, &g->hub->ctx);
 }
 
-void vv__end_main(void)
+void vv__end_here(void)
 {
 	struct vv_greenlet *g = vv__self;
 
 	end(g, g->value, true);
-	vv__die("the ended main greenlet was resumed");
+	vv__die("an ended greenlet was resumed");
 }
 
 /* ---- ending ---- */

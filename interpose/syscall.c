@@ -9,6 +9,7 @@
 #include "futex.h"
 #include "process.h"
 #include "signal.h"
+#include "thread.h"
 
 #include <sched.h>
 #include <sys/file.h>
@@ -187,7 +188,7 @@ static long end_thread(const long *a)
 	if (g->foreign || !atomic_load(&vv__started) || vv__syscall(SYS_gettid) != vv__carrier_tid(g))
 		return raw(SYS_exit, a);
 	if (atomic_load(&vv__live) > 1)
-		pthread_exit(NULL);
+		vv__vanish(g);
 	return raw(SYS_exit_group, a);
 }
 

@@ -192,7 +192,7 @@ static int main_frame(int argc, char **argv, char **envp)
 
 	memset(&buf, 0, sizeof buf);
 	if (vv__setjmp(buf.__cancel_jmp_buf, 0))
-		vv__end_main();
+		vv__end_here();
 	__pthread_register_cancel(&buf);
 	vv__fanout_base(__builtin_frame_address(0));
 	main_returned(program_main(argc, argv, envp));
@@ -303,6 +303,14 @@ VV_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void
 		vv__pin_tracer(g);
 	/* no hub: no libev, which is said once at the start, or no descriptors for it now */
 	return r == ENOENT ? fall_back(thread, attr, fn, arg) : r;
+}
+
+void vv__vanish(struct vv_greenlet *g)
+{
+	drop_dtors(g);
+	vv__forget_keys();
+	g->value = NULL;
+	vv__end_here();
 }
 
 VV_EXPORT void pthread_exit(void *value)

@@ -21,8 +21,11 @@ void vv__keep_dtors(struct vv_greenlet *g);
 void vv__greenlet_ends(struct vv_greenlet *g);
 /* tsd.c: the destructor of one key, or null. */
 void (*vv__key_destructor(unsigned key))(void *);
-/* tsd.c: destructors of keys, then every value is null. */
+/* tsd.c: destructors of keys, then every value is null; or none of them, but that. */
 void vv__run_key_destructors(struct vv_greenlet *g);
+void vv__forget_keys(void);
+/* The calling greenlet g ends as a kernel thread does: no clean-up handler, no destructor. */
+void vv__vanish(struct vv_greenlet *g) __attribute__((noreturn));
 /* mutex.c: what the kernel does with the robust list of a dead thread. */
 void vv__release_robust_mutexes(struct vv_greenlet *g);
 

@@ -83,5 +83,10 @@ void vv__run_key_destructors(struct vv_greenlet *g)
 	for (int round = 0; round < PTHREAD_DESTRUCTOR_ITERATIONS; round++)
 		if (!destroy_all(true))
 			return;
+	vv__forget_keys();
+}
+
+void vv__forget_keys(void)
+{
 	destroy_all(false);
 }
