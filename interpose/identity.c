@@ -201,3 +201,23 @@ VV_EXPORT int pthread_getattr_np(pthread_t t, pthread_attr_t *attr)
 	vv__place_describe(g, attr);
 	return 0;
 }
+
+/* ---- memory by a thread's id ---- */
+
+/* The kernel knows the ids of the process only; a thread has the same memory. */
+static pid_t process_of(pid_t id)
+{
+	return vv__of_tid(id) ? getpid() : id;
+}
+
+VV_EXPORT ssize_t process_vm_readv(pid_t id, const struct iovec *to, unsigned long n_to, const struct iovec *from,
+    unsigned long n_from, unsigned long flags)
+{
+	return REAL(process_vm_readv)(process_of(id), to, n_to, from, n_from, flags);
+}
+
+VV_EXPORT ssize_t process_vm_writev(pid_t id, const struct iovec *from, unsigned long n_from,
+    const struct iovec *to, unsigned long n_to, unsigned long flags)
+{
+	return REAL(process_vm_writev)(process_of(id), from, n_from, to, n_to, flags);
+}
