@@ -2,8 +2,9 @@
  * Thread stacks, cut from larger mappings. glibc maps each stack by itself and protects its guard, which takes two of the
  * kernel's mappings a thread: at the default vm.max_map_count that ends at 32,000 threads, and making them is a good part
  * of what a thread costs. A guard made with MADV_GUARD_INSTALL (Linux 6.13) splits nothing, so a million stacks are a
- * handful of mappings. Where the kernel does not know it, for very large stacks and for programs whose stacks are
- * executable, glibc's own way is taken.
+ * handful of mappings; but a debugger that reads a mapping from its begin stops there, so the first guards are protected
+ * as glibc's are. Where the kernel does not know it, for very large stacks and for programs whose stacks are executable,
+ * glibc's own way is taken.
  *
  *   mapping: | guard | stack | guard | stack | ...
  */
@@ -16,6 +17,7 @@
 
 enum {
 	MAPPING = 64 << 20, /* at most */
+	PROTECTED = 2048,   /* guards that split mappings */
 	CLASSES = 8,
 	PAGE = 4096,
 	GUARD_INSTALL = 102,
@@ -111,6 +113,7 @@ static size_t how_many(const struct class *c)
 	return n == 1 || is_limited() ? 1 : n < most ? n : most;
 }
 
+/* Locked memory cannot have guards of that kind, and must not be more than the program asks for. */
 static bool map_more(struct class *c)
 {
 	size_t bytes = how_many(c) * (c->size + c->guard);
@@ -118,10 +121,26 @@ static bool map_more(struct class *c)
 
 	if (!p)
 		return false;
+	if (c->guard && vv__syscall(SYS_madvise, p, PAGE, GUARD_INSTALL) < 0) {
+		atomic_store(&unsupported, true);
+		vv__syscall(SYS_munmap, p, bytes);
+		return false;
+	}
 	vv__syscall(SYS_madvise, p, bytes, MADV_NOHUGEPAGE);
 	c->fresh = p;
 	c->end = p + bytes;
 	return true;
+}
+
+static bool put_guard(char *p, size_t bytes)
+{
+	static unsigned protected;
+
+	if (protected < PROTECTED && vv__syscall(SYS_mprotect, p, bytes, PROT_NONE) == 0) {
+		protected++;
+		return true;
+	}
+	return vv__syscall(SYS_madvise, p, bytes, GUARD_INSTALL) == 0;
 }
 
 static void *cut(struct class *c)
@@ -131,12 +150,8 @@ static void *cut(struct class *c)
 	if (c->fresh == c->end && !map_more(c))
 		return NULL;
 	p = c->fresh;
-	if (c->guard && vv__syscall(SYS_madvise, p, c->guard, GUARD_INSTALL) < 0) {
-		atomic_store(&unsupported, true);
-		vv__syscall(SYS_munmap, p, c->end - p);
-		c->fresh = c->end;
+	if (c->guard && !put_guard(p, c->guard))
 		return NULL;
-	}
 	c->fresh += c->guard + c->size;
 	c->cut++;
 	return p + c->guard;
@@ -191,7 +206,8 @@ void *vv__stack_get(size_t size, size_t guard)
 	void *p = NULL;
 
 	guard = whole_pages(guard);
-	if (atomic_load(&unsupported) || size % PAGE || size < KEPT || size + guard > MAPPING || is_executable())
+	if (atomic_load(&unsupported) || size % PAGE || size < KEPT || size + guard > MAPPING ||
+	    is_executable())
 		return NULL;
 	vv__lock(&lock);
 	c = class_of(size, guard);
