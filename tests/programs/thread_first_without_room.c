@@ -13,7 +13,7 @@ enum { FILES = 64, LOCKED = 16 << 20 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static int turn;
+static int turn = -1;
 
 static void *take_turn(void *arg)
 {
@@ -26,6 +26,14 @@ static void *take_turn(void *arg)
 	pthread_cond_broadcast(&changed);
 	pthread_mutex_unlock(&mutex);
 	return arg;
+}
+
+static void begin(void)
+{
+	pthread_mutex_lock(&mutex);
+	turn = 0;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&mutex);
 }
 
 static void run(void)
@@ -43,6 +51,7 @@ static void run(void)
 		close(fd);
 	tell_error(pthread_create(&t[1], NULL, take_turn, (void *)1L));
 	tell_error(pthread_create(&t[0], NULL, take_turn, (void *)0L));
+	begin();
 	for (int i = 3; i >= 0; i--)
 		expect(join(t[i]) == (void *)(long)i);
 }
@@ -61,6 +70,7 @@ static void run_locked(void)
 	expect(getuid() != 0 || setuid(65534) == 0);
 	tell(mlockall(MCL_CURRENT | MCL_FUTURE));
 	tell_error(pthread_create(&t, &attr, take_turn, (void *)0L));
+	begin();
 	printf("value %ld\n", (long)join(t));
 }
 
