@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -90,6 +91,23 @@ static inline void *join(pthread_t t)
 
 	expect(pthread_join(t, &value) == 0);
 	return value;
+}
+
+/* What wait says of a child that has run f(arg). */
+static inline int in_child(void (*f)(void *), void *arg)
+{
+	int status;
+	pid_t child;
+
+	fflush(stdout);
+	child = fork();
+	expect(child >= 0);
+	if (child == 0) {
+		f(arg);
+		exit(0);
+	}
+	expect(waitpid(child, &status, 0) == child);
+	return status;
 }
 
 /* A thread that ticks every millisecond beside what the program does: was it held up? */

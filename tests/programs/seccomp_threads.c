@@ -7,7 +7,6 @@
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -61,20 +60,22 @@ static void forbid(const int *calls, int n, unsigned flags)
 		expect(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
 }
 
-static void alone(void)
+static void alone(void *unused)
 {
 	static const int calls[] = {SYS_set_tid_address, SYS_epoll_create1, SYS_epoll_pwait2, SYS_epoll_ctl,
 	    SYS_eventfd2, SYS_timerfd_create, SYS_get_robust_list, SYS_rt_sigpending};
 
+	(void)unused;
 	forbid(calls, sizeof calls / sizeof *calls, 0);
 	threads_work(10);
 }
 
-static void among_others(void)
+static void among_others(void *unused)
 {
 	static const int calls[] = {SYS_set_tid_address, SYS_get_robust_list};
 	pthread_t t = start(work, NULL);
 
+	(void)unused;
 	sum = 0;
 	forbid(calls, 2, SECCOMP_FILTER_FLAG_TSYNC);
 	expect(write(ends[1], "\1", 1) == 1);
@@ -82,19 +83,8 @@ static void among_others(void)
 	threads_work(10);
 }
 
-static void in_child(void (*f)(void))
+static void tell_end(int status)
 {
-	int status;
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (pid == 0) {
-		f();
-		fflush(stdout);
-		_exit(3);
-	}
-	expect(waitpid(pid, &status, 0) == pid);
 	printf("%s %d\n", WIFEXITED(status) ? "exit" : "signal",
 	    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 }
@@ -102,7 +92,7 @@ static void in_child(void (*f)(void))
 int main(void)
 {
 	expect(pipe(ends) == 0);
-	in_child(alone);
-	in_child(among_others);
+	tell_end(in_child(alone, NULL));
+	tell_end(in_child(among_others, NULL));
 	return 0;
 }

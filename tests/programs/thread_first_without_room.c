@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 
 enum { FILES = 64, LOCKED = 16 << 20 };
 
@@ -36,12 +35,13 @@ static void begin(void)
 	pthread_mutex_unlock(&mutex);
 }
 
-static void run(void)
+static void run(void *unused)
 {
 	struct rlimit limit = {FILES, FILES};
 	pthread_t t[4];
 	int fd, last = -1;
 
+	(void)unused;
 	expect(setrlimit(RLIMIT_NOFILE, &limit) == 0);
 	while ((fd = dup(0)) >= 0)
 		last = fd;
@@ -56,12 +56,13 @@ static void run(void)
 		expect(join(t[i]) == (void *)(long)i);
 }
 
-static void run_locked(void)
+static void run_locked(void *unused)
 {
 	struct rlimit limit;
 	pthread_attr_t attr;
 	pthread_t t;
 
+	(void)unused;
 	expect(pthread_attr_init(&attr) == 0);
 	expect(pthread_attr_setstacksize(&attr, 65536) == 0);
 	expect(getrlimit(RLIMIT_MEMLOCK, &limit) == 0);
@@ -74,25 +75,9 @@ static void run_locked(void)
 	printf("value %ld\n", (long)join(t));
 }
 
-static void in_a_child(void (*what)(void))
-{
-	int status;
-	pid_t child;
-
-	fflush(stdout);
-	child = fork();
-	expect(child >= 0);
-	if (child == 0) {
-		what();
-		exit(0);
-	}
-	expect(waitpid(child, &status, 0) == child);
-	printf("status %d\n", status);
-}
-
 int main(void)
 {
-	in_a_child(run);
-	in_a_child(run_locked);
+	printf("status %d\n", in_child(run, NULL));
+	printf("status %d\n", in_child(run_locked, NULL));
 	return 0;
 }

@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/personality.h>
-#include <sys/wait.h>
 
 enum { ID = 32767, THREADS = 8, ROUNDS = 5 };
 
@@ -48,39 +47,25 @@ static void set_next_id(int id)
 	close(fd);
 }
 
-static int run(const char *self, int id)
+static void begin_anew(void *self)
 {
-	pid_t child;
-	int status;
-
-	set_next_id(id);
-	child = fork();
-	if (child == 0) {
-		personality(ADDR_NO_RANDOMIZE);
-		execl(self, self, "threads", NULL);
-		_exit(127);
-	}
-	expect(waitpid(child, &status, 0) == child);
-	return status;
+	personality(ADDR_NO_RANDOMIZE);
+	execl(self, self, "threads", NULL);
+	_exit(127);
 }
 
-static void first(const char *self)
+static void first(void *self)
 {
-	for (int before = 1; before < 6; before++)
-		printf("status %d\n", run(self, ID - before));
-	exit(0);
+	for (int before = 1; before < 6; before++) {
+		set_next_id(ID - before);
+		printf("status %d\n", in_child(begin_anew, self));
+	}
 }
 
 int main(int argc, char **argv)
 {
-	int status;
-
 	if (argc > 1)
 		return threads();
 	(void)!unshare(CLONE_NEWPID);
-	fflush(stdout);
-	if (fork() == 0)
-		first(argv[0]);
-	wait(&status);
-	return status != 0;
+	return in_child(first, argv[0]) != 0;
 }

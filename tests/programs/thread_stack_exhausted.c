@@ -6,7 +6,6 @@
 
 #include <semaphore.h>
 #include <signal.h>
-#include <sys/wait.h>
 
 enum { OTHERS = 39 };
 
@@ -54,36 +53,31 @@ static void *wait_for_ever(void *arg)
 	return arg;
 }
 
-/* In a child that has some more threads. */
-static void try(int others, size_t size)
+struct attempt {
+	int others;
+	size_t size;
+};
+
+static void run(void *attempt)
 {
+	struct attempt *a = attempt;
 	pthread_attr_t attr;
 	pthread_t t;
-	int status;
-	pid_t child;
 
-	fflush(stdout);
-	child = fork();
-	expect(child >= 0);
-	if (child == 0) {
-		expect(pthread_attr_init(&attr) == 0);
-		if (size)
-			expect(pthread_attr_setstacksize(&attr, size) == 0);
-		while (others--)
-			expect(pthread_create(&t, &attr, wait_for_ever, NULL) == 0);
-		expect(pthread_create(&t, &attr, exhaust, NULL) == 0);
-		pthread_join(t, NULL);
-		_exit(0);
-	}
-	expect(waitpid(child, &status, 0) == child);
-	printf("status %d\n", WEXITSTATUS(status));
+	expect(pthread_attr_init(&attr) == 0);
+	if (a->size)
+		expect(pthread_attr_setstacksize(&attr, a->size) == 0);
+	for (int i = 0; i < a->others; i++)
+		expect(pthread_create(&t, &attr, wait_for_ever, NULL) == 0);
+	expect(pthread_create(&t, &attr, exhaust, NULL) == 0);
+	pthread_join(t, NULL);
 }
 
 int main(void)
 {
-	try(0, 0);
-	try(OTHERS, 0);
-	try(0, 65536);
-	try(OTHERS, 1 << 20);
+	static struct attempt attempts[] = {{0, 0}, {OTHERS, 0}, {0, 65536}, {OTHERS, 1 << 20}};
+
+	for (int i = 0; i < 4; i++)
+		printf("status %d\n", WEXITSTATUS(in_child(run, &attempts[i])));
 	return 0;
 }
