@@ -9,7 +9,7 @@
 enum { FORKERS = 4, FORKS = 12, TALKERS = 4 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static int stop, prepared, in_parent, in_child;
+static int stop, prepared, after_parent, after_child;
 static __thread int local = 1;
 
 static void prepare(void)
@@ -20,13 +20,13 @@ static void prepare(void)
 
 static void parent(void)
 {
-	in_parent++;
+	after_parent++;
 	pthread_mutex_unlock(&lock);
 }
 
 static void child(void)
 {
-	in_child++;
+	after_child++;
 	pthread_mutex_unlock(&lock);
 }
 
@@ -46,7 +46,7 @@ static int child_body(int number)
 	char c;
 
 	expect(local == number);
-	expect(in_child == 1);
+	expect(after_child == 1);
 	for (int i = 0; i < 3; i++)
 		t[i] = start(add, &sum);
 	for (int i = 0; i < 3; i++)
@@ -106,7 +106,7 @@ int main(void)
 	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
 	for (int i = 0; i < TALKERS; i++)
 		printf("talker %ld\n", (long)join(t[i]));
-	printf("sum of statuses %ld, prepared %d, in parent %d, in child %d\n", sum, prepared, in_parent,
-	    in_child);
+	printf("sum of statuses %ld, prepared %d, in parent %d, in child %d\n", sum, prepared, after_parent,
+	    after_child);
 	return 0;
 }
