@@ -218,9 +218,10 @@ void vv__trace_start(void)
 		vv__trace_event(VV__TRACE_RUN, running->id, 0, vv__hub.carrier->tid, VV__TRACE_READY);
 }
 
+/* Whoever ends the process may have little stack left. */
 void vv__trace_end(void)
 {
-	char out[PATH_MAX + 8] = "--json=";
+	static char out[PATH_MAX + 8] = "--json=";
 	const char *const command[] = {"timeline", out, file, "--remove", NULL};
 	long pid;
 
