@@ -258,6 +258,7 @@ void vv__leave(struct vv_greenlet *g);
 
 /* Go to the tail of the run queue. Blocks: this greenlet, until all that were ready have run. */
 void vv__yield(void);
+void vv__yield_to_woken(void); /* the caller has just woken a thread that may be parked on a descriptor */
 
 /* Park until deadline. Returns 0 when it is reached, -EINTR, -ECANCELED. */
 int vv__sleep_until(int64_t deadline, unsigned flags);

@@ -374,6 +374,14 @@ void vv__suspend(struct vv_greenlet *g)
 		vv__context_switch(&g->ctx, &next->ctx);
 }
 
+/* Inside. */
+static void let_others_run(struct vv_greenlet *g)
+{
+	atomic_store(&g->state, VV__RUNNABLE);
+	vv__push(g->hub, g);
+	vv__suspend(g);
+}
+
 void vv__yield(void)
 {
 	struct vv_greenlet *g = vv__me();
@@ -384,9 +392,32 @@ void vv__yield(void)
 	}
 	vv__enter(g);
 	atomic_store_explicit(&g->hub->yields, g->hub->yields + 1, memory_order_relaxed);
-	atomic_store(&g->state, VV__RUNNABLE);
-	vv__push(g->hub, g);
-	vv__suspend(g);
+	let_others_run(g);
+	vv__leave(g);
+}
+
+/*
+ * The caller has told another thread of something by a descriptor that exists for that. On a kernel thread of its own that
+ * one would look at once, and programs count on it: what it has to do is done before the caller has gone on for long.
+ * Not more often than every OFFER_NS: who tells of each of many messages is not to switch for each.
+ */
+void vv__yield_to_woken(void)
+{
+	enum { OFFER_NS = 100000 };
+	struct vv_greenlet *g = vv__me();
+	int64_t now;
+
+	if (vv__direct(g) || g->away || !g->hub->fd_waits)
+		return;
+	now = vv__now();
+	if (now - g->hub->offered < OFFER_NS)
+		return;
+	vv__enter(g);
+	g->hub->offered = now;
+	g->hub->budget = 0; /* by way of the hub, which looks at descriptors */
+	let_others_run(g);
+	if (g->hub->head) /* it came after the caller */
+		let_others_run(g);
 	vv__leave(g);
 }
 

@@ -433,7 +433,10 @@ static ssize_t write_any(int fd, const struct iovec *iov, int n, int flags)
 	if (vv__unlikely(r > 0 && (size_t)r < vv__iov_bytes(iov, n)) &&
 	    (vv__fd_is_stream(c.kind) || c.kind == VV__FD_PIPE) && !vv__fd_nonblocking(c.original))
 		r = write_rest(&c, r, iov, n, flags);
-	return vv__fdcall_end(&c, r);
+	r = vv__fdcall_end(&c, r);
+	if (vv__unlikely(c.kind == VV__FD_COUNTER) && r > 0)
+		vv__yield_to_woken();
+	return r;
 }
 
 VV_EXPORT ssize_t write(int fd, const void *buf, size_t n)
