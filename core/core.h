@@ -265,6 +265,9 @@ int vv__sleep_until(int64_t deadline, unsigned flags);
 
 int64_t vv__now(void);
 
+/* libc's clock_gettime, whatever time another preload shows to the program. */
+extern int (*vv__libc_clock)(clockid_t clock, struct timespec *t);
+
 /* The deadline for a time on CLOCK_REALTIME. The caller's next waits with this deadline follow when that clock is set. */
 int64_t vv__wall_deadline(int64_t wall);
 

@@ -126,6 +126,20 @@ static void *search(const struct scope *s, const char *name)
 	return NULL;
 }
 
+/* In the last object that has it. Libraries preloaded after us (libfaketime) come before libc. */
+static void *search_libc(const struct scope *s, const char *name)
+{
+	uint32_t hash = hash_of(name);
+
+	for (int i = s->n; i-- > 0;) {
+		const ElfW(Sym) *symbol = find(&s->at[i], name, hash);
+
+		if (symbol && symbol->st_shndx != SHN_UNDEF && ELF64_ST_TYPE(symbol->st_info) == STT_FUNC)
+			return (void *)(s->at[i].base + symbol->st_value);
+	}
+	return NULL;
+}
+
 static void *next(const struct scope *s, const char *name)
 {
 	void *f = search(s, name);
@@ -143,6 +157,13 @@ static void *next(const struct scope *s, const char *name)
 	return f;
 }
 
+static void bind_clock(const struct scope *s)
+{
+	void *f = search_libc(s, "clock_gettime");
+
+	vv__libc_clock = f ? (__typeof__(vv__libc_clock))f : REAL(clock_gettime);
+}
+
 void vv__real_bind(void)
 {
 	struct scope scope;
@@ -153,5 +174,6 @@ void vv__real_bind(void)
 #include "symbols.def"
 #undef SYM
 #undef ALIAS
+	bind_clock(&scope);
 	__atomic_store_n(&vv__real.bound, 1, __ATOMIC_RELEASE);
 }

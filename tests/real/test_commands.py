@@ -1,6 +1,6 @@
 """Programs without threads, or with a few that compute: byte-identical output, same status; shells, make, terminals.
 
-vervet-needs: git xz-utils zstd pigz make tmux bsdutils
+vervet-needs: git xz-utils zstd pigz make tmux bsdutils faketime
 """
 
 import hashlib
@@ -9,7 +9,7 @@ import re
 import shutil
 import time
 
-from real import case, needs, run, same, wait_for
+from real import case, compiled, needs, run, same, wait_for
 
 SCRIPT = r"""
 set -e
@@ -157,6 +157,16 @@ def make_with_four_jobs():
     assert answers[0] == answers[1], answers
     assert built == (0, b"120\n", b"") and again[0] == 0 and failed[:2] == (2, b"built\nbuilt\n"), answers
     assert files == ["Makefile", "a", "b", "c", "d"]
+
+
+@case
+def faked_time():
+    """Time-outs by clocks that libfaketime, preloaded after us, has put forward, or that stand still."""
+    needs("faketime")
+    program = compiled("tests/real/faked_time.c")
+    for shift in "+2d", "2020-02-02 02:02:02":
+        status, out, _ = same(["faketime", "-f", shift, program], timeout=20)
+        assert status == 0 and out.count(b"timed out") == 9, out
 
 
 @case
