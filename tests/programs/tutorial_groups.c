@@ -8,6 +8,7 @@
 #include <semaphore.h>
 
 static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t one_more = PTHREAD_COND_INITIALIZER;
 static int ready[3], nready;
 static sem_t pool;
 static int inside;
@@ -21,9 +22,11 @@ static void *talk(void *msg)
 
 static void *intensive(void *n)
 {
-	sleep_ms(150 * (3 - (int)(long)n));
 	pthread_mutex_lock(&m);
+	while (nready != 2 - (int)(long)n) /* the last is ready first */
+		pthread_cond_wait(&one_more, &m);
 	ready[nready++] = (int)(long)n;
+	pthread_cond_broadcast(&one_more);
 	pthread_mutex_unlock(&m);
 	return n;
 }
