@@ -544,6 +544,7 @@ void vv__pin(void)
 	else
 		settle(g);
 	g->pinned = true;
+	g->traces = false;
 	g->hop_frame = UINTPTR_MAX; /* no jump ends it */
 	if (g->hopped && g->carrier->clock.of != g)
 		vv__clock_switch(g->carrier, g);

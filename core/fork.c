@@ -16,6 +16,7 @@ static void become_main(struct vv_greenlet *g)
 	g->native = 0; /* also in the middle of a hop: vv__hop_back knows */
 	g->owned = 0;
 	g->foreign = false;
+	g->pinned = g->traces = false;
 	g->hopped = g->away = g->hog = g->holds = g->fresh = g->lent = false;
 	atomic_store(&g->asked, VV__STAY);
 	g->inside = 0;

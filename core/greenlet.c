@@ -623,6 +623,7 @@ static void reset(struct vv_greenlet *g, struct vv_greenlet *me, vv__start_fn fn
 	g->holds = true;
 	g->native = 0;
 	g->hog = g->unwound = g->away = g->hopped = g->cooperative = g->pinned = g->lent = false;
+	g->traces = false;
 	g->lent_at_birth = false;
 	atomic_store_explicit(&g->asked, VV__STAY, memory_order_relaxed);
 	g->pending = 0;

@@ -110,7 +110,7 @@ VV_EXPORT int prctl(int option, ...)
 	for (int i = 0; i < 4; i++)
 		a[i] = va_arg(ap, unsigned long);
 	va_end(ap);
-	if (is_of_one_thread(option) && !vv__direct(g))
+	if (is_of_one_thread(option) && (g->traces || !vv__direct(g)))
 		vv__pin();
 	if (option == PR_SET_SECCOMP && a[0] == SECCOMP_MODE_FILTER)
 		vv__filter_begins();

@@ -11,6 +11,7 @@
 #include "fdinfo.h"
 #include "hop.h"
 #include "signal.h"
+#include "thread.h"
 #include "stdio.h"
 
 #include <linux/futex.h>
@@ -89,6 +90,7 @@ static void before_fork(void)
 	uint64_t all = ~0ull;
 
 	vv__fdinfo_shared();
+	vv__pin_tracer(g);
 	if (!vv__step_aside(g, process))
 		take_turn(g);
 	if (g != vv__main_greenlet())
@@ -288,7 +290,10 @@ VV_ALIAS(__clone, clone);
 bool vv__birth_begins(void)
 {
 	struct vv_greenlet *g = vv__me();
-	bool hops = !vv__step_aside(g, process) && g != vv__main_greenlet();
+	bool hops;
+
+	vv__pin_tracer(g);
+	hops = !vv__step_aside(g, process) && g != vv__main_greenlet();
 
 	if (hops) {
 		vv__hop();
@@ -388,7 +393,7 @@ VV_ALIAS(__vfork, vfork);
 #define PINNED(name, params, args)                                                                           \
 	VV_EXPORT int name params                                                                            \
 	{                                                                                                    \
-		if (!vv__step_aside(vv__me(), process))                                                      \
+		if (vv__me()->traces || !vv__step_aside(vv__me(), process))                                  \
 			vv__pin();                                                                           \
 		return REAL(name) args;                                                                      \
 	}

@@ -305,7 +305,7 @@ static long pending(const long *a)
 /* Ids, capabilities and the like that the program gives to the calling thread alone. */
 static long alone(long n, const long *a)
 {
-	if (atomic_load(&vv__started) && !vv__me()->native)
+	if (vv__me()->traces || (atomic_load(&vv__started) && !vv__me()->native))
 		vv__pin();
 	return raw(n, a);
 }

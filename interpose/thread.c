@@ -232,7 +232,7 @@ static int create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(voi
 	r = attr || me->sched ? vv__place_wanted(attr, &b.data) : 0;
 	if (r)
 		return r;
-	b.alone = me->pinned || vv__place_alone(b.data);
+	b.alone = (me->pinned && !me->traces) || vv__place_alone(b.data);
 	if (me->mask && atomic_load(&vv__live) <= 1 && !me->native)
 		vv__keep_pending(me);
 	r = vv__spawn(&g, &b);

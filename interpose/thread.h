@@ -32,7 +32,7 @@ void vv__release_robust_mutexes(struct vv_greenlet *g);
 /* goruntime.c: is this the start function of a thread of Go's? */
 bool vv__is_go(void *(*fn)(void *));
 
-/* tracer.c: in a debugger, g gets a kernel thread of its own. */
+/* tracer.c: in a debugger, g, which calls, gets a kernel thread of its own. */
 void vv__pin_tracer(struct vv_greenlet *g);
 
 #endif

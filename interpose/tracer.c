@@ -1,7 +1,7 @@
 /*
- * Debuggers. To the kernel a tracer is one kernel thread: the one that made the child, and only it may ask for anything
- * with ptrace(). Greenlets change their kernel thread, so in a program that imports ptrace the greenlet that makes threads
- * gets a kernel thread of its own.
+ * Debuggers. To the kernel a tracer is one kernel thread: the one that made the child or attached to it, and only it may
+ * ask for anything with ptrace(). Greenlets change their kernel thread, so a greenlet that attaches gets a kernel thread
+ * of its own, and in a program that imports ptrace, those that make processes or threads (main may have a child already).
  */
 #include "interpose.h"
 #include "thread.h"
@@ -34,12 +34,40 @@ static bool imports(const struct link_map *map, const char *name)
 	return false;
 }
 
-void vv__pin_tracer(struct vv_greenlet *g)
+static bool debugger(void)
 {
 	static _Atomic int traces; /* 0: not known, 1: no, 2: yes */
 
 	if (!atomic_load(&traces))
 		atomic_store(&traces, imports(_r_debug.r_map, "ptrace") ? 2 : 1);
-	if (atomic_load(&traces) == 2 && !g->pinned && !g->foreign)
-		vv__pin();
+	return atomic_load(&traces) == 2;
+}
+
+static void pin(struct vv_greenlet *g)
+{
+	if (g->pinned || g->foreign || g->is_hub || g->slice || g->cooperative || !atomic_load(&vv__started))
+		return;
+	vv__pin();
+	g->traces = true;
+}
+
+void vv__pin_tracer(struct vv_greenlet *g)
+{
+	if (vv__family_on(process) && debugger())
+		pin(g);
+}
+
+VV_EXPORT long ptrace(enum __ptrace_request request, ...)
+{
+	struct vv_greenlet *g = vv__me();
+	long a[3];
+	va_list ap;
+
+	va_start(ap, request);
+	for (int i = 0; i < 3; i++)
+		a[i] = va_arg(ap, long);
+	va_end(ap);
+	if (vv__family_on(process) && (request == PTRACE_ATTACH || request == PTRACE_SEIZE))
+		pin(g);
+	return REAL(ptrace)(request, a[0], a[1], a[2]);
 }
