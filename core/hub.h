@@ -208,6 +208,7 @@ static inline void vv__stop_alt_stack(struct vv_greenlet *g)
 /* lend.c */
 void vv__lend_look(struct vv__hub *h, struct vv_greenlet *running, int64_t now);
 void vv__lend_start(void);
+bool vv__lend_watches(void); /* it needs the looks, whether the hub sleeps or not */
 extern _Atomic int vv__lend_share; /* 0: no newborn greenlet is lent */
 void vv__lend_newborn(struct vv_greenlet *g);
 void vv__lend_forget(void);

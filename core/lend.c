@@ -428,6 +428,11 @@ void vv__lend_look(struct vv__hub *h, struct vv_greenlet *g, int64_t now)
 		close_window(h, now);
 }
 
+bool vv__lend_watches(void)
+{
+	return l.phase != WATCH || any_lent() || vv__config.lend == VV__LEND_ALWAYS;
+}
+
 void vv__lend_forget(void)
 {
 	memset(&l, 0, sizeof l);

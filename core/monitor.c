@@ -3,7 +3,8 @@
  * if so gives the hub to another carrier. The greenlet keeps its kernel thread and rejoins at its next Vervet call.
  *
  * It looks every REST when the hub ticks along, twice per threshold while it sees or has lately seen a long stretch,
- * and not at all while the hub sleeps. When main is alone again it ends: the kernel serves a process with one kernel thread
+ * and not at all while the hub sleeps: then the hub wakes it. Where that is seldom, once for each time is cheaper than to
+ * look for a while after each. When main is alone again it ends: the kernel serves a process with one kernel thread
  * faster (it counts no references to its descriptors). The next thread brings it back.
  */
 #include "hub.h"
@@ -40,6 +41,8 @@ static struct {
 	uint64_t yields;    /* seen at the last look */
 	int64_t in_step;    /* since when there were some between any two looks */
 	bool slept;	    /* there was nothing to look at since the last look */
+	int64_t woken;	    /* when the hub last woke it */
+	bool seldom;	    /* that was long after the time before */
 	int64_t locks;	    /* when it last looked for deadlocks */
 	uint64_t staller;   /* id of the last one reported */
 } seen;
@@ -233,30 +236,36 @@ static bool look_at_locks(void)
 	return vv__report_deadlocks();
 }
 
-static void rest(struct vv__hub *h)
+static void sleep_deep(struct vv__hub *h)
 {
-	bool locks;
+	bool locks = look_at_locks();
+	int64_t now;
 
-	if (!hub_is_idle(h)) {
-		seen.idle_looks = 0;
-		if (seen.heat)
-			seen.heat--;
-		look_at_locks();
-		nap(seen.heat ? vv__config.handover_ns / 2 + 1 : REST_NS);
-		return;
-	}
-	if (++seen.idle_looks < DEEP_AFTER) {
-		nap(REST_NS);
-		return;
-	}
-	locks = look_at_locks();
 	atomic_store(&vv__monitor_deep, 1);
 	if (hub_is_idle(h)) {
 		seen.slept = true;
 		nap(locks ? LOCKS_NS - 1 : 0);
 	}
 	atomic_store(&vv__monitor_deep, 0);
+	now = vv__now();
+	seen.seldom = now - seen.woken >= REST_NS;
+	seen.woken = now;
 	seen.idle_looks = 0;
+}
+
+static void rest(struct vv__hub *h)
+{
+	if (!hub_is_idle(h)) {
+		seen.idle_looks = 0;
+		if (seen.heat)
+			seen.heat--;
+		look_at_locks();
+		nap(seen.heat ? vv__config.handover_ns / 2 + 1 : REST_NS);
+	} else if (++seen.idle_looks < DEEP_AFTER && !(seen.seldom && !vv__lend_watches())) {
+		nap(REST_NS);
+	} else {
+		sleep_deep(h);
+	}
 }
 
 static void *monitor(void *unused)
