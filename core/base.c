@@ -4,6 +4,7 @@
  */
 #include "core.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -160,6 +161,32 @@ char *vv__put_decimal(char *to, unsigned long n)
 	*to++ = (char)('0' + n % 10);
 	*to = 0;
 	return to;
+}
+
+/* ---- files of a kernel thread ---- */
+
+/* Another pid namespace's /proc knows our threads by other numbers, or not at all. */
+static bool proc_is_ours(void)
+{
+	char mine[24], there[24];
+	long n = vv__syscall(SYS_readlinkat, AT_FDCWD, "/proc/self", there, sizeof there);
+
+	return n == vv__put_decimal(mine, vv__syscall(SYS_getpid)) - mine && !memcmp(mine, there, n);
+}
+
+/*
+ * Not below /proc/self/task: the kernel (6.18 at least) forgets what was looked up there once when the thread ends and
+ * once, from the directory above, when the process does. Who waits for a process spins meanwhile for as long as its last
+ * thread is at it, which is milliseconds on a busy machine.
+ */
+long vv__open_of_thread(int tid, const char *file)
+{
+	char path[64] = "/proc/";
+
+	if (!proc_is_ours())
+		return -ENOENT;
+	strcpy(vv__put_decimal(path + strlen(path), tid), file);
+	return vv__syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 }
 
 /* ---- log ---- */

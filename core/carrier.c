@@ -260,11 +260,8 @@ static void idle_first(void *carrier)
  * from the program at odd moments. */
 static void open_stat(struct vv__carrier *c)
 {
-	char path[48] = "/proc/self/task/";
-	long fd;
+	long fd = atomic_load(&vv__filtered) ? -1 : vv__open_of_thread(c->tid, "/stat");
 
-	strcpy(vv__put_decimal(path + strlen(path), c->tid), "/stat");
-	fd = atomic_load(&vv__filtered) ? -1 : vv__syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0)
 		vv__fd_own(vv__hub_fd(fd), &c->stat);
 }

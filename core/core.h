@@ -548,6 +548,8 @@ void vv__report_signal(int signal);
 
 /* n in decimal, 21 bytes at most with the end mark that follows; returns where that is. */
 char *vv__put_decimal(char *to, unsigned long n);
+/* Open "/stat" or the like of kernel thread tid of this process. Returns the descriptor, or a negative errno. */
+long vv__open_of_thread(int tid, const char *file);
 /* printf-like (only %s %d %u %x %p %ld %lu %c), one raw write to the report descriptor; safe everywhere. */
 void vv__log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A broken invariant: one line, then abort. */

@@ -28,12 +28,10 @@ static uint64_t last_hex(char *text)
  * program counter; "running" instead. */
 static bool sleeping_at(int tid, struct vv__unhooked *u)
 {
-	char path[48] = "/proc/self/task/", text[256] = "";
+	long fd = vv__open_of_thread(tid, "/syscall");
+	char text[256] = "";
 	const char *p;
-	long fd;
 
-	strcpy(vv__put_decimal(path + strlen(path), tid), "/syscall");
-	fd = vv__syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
 	vv__syscall(SYS_read, fd, text, sizeof text - 1);
