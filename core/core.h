@@ -259,6 +259,7 @@ void vv__leave(struct vv_greenlet *g);
 
 /* Go to the tail of the run queue. Blocks: this greenlet, until all that were ready have run. */
 void vv__yield(void);
+void vv__told(void); /* the caller has written to a pipe or the like: a thread that is parked on it may be ready */
 void vv__yield_to_woken(void); /* the caller has just woken a thread that may be parked on a descriptor */
 
 /* Park until deadline. Returns 0 when it is reached, -EINTR, -ECANCELED. */

@@ -392,8 +392,19 @@ void vv__yield(void)
 	}
 	vv__enter(g);
 	atomic_store_explicit(&g->hub->yields, g->hub->yields + 1, memory_order_relaxed);
+	if (atomic_load_explicit(&g->hub->told, memory_order_relaxed))
+		g->hub->budget = 0; /* by way of the hub, which looks at descriptors */
 	let_others_run(g);
 	vv__leave(g);
+}
+
+/* Who yields after that means to let those run. */
+void vv__told(void)
+{
+	struct vv_greenlet *g = vv__me();
+
+	if (!vv__direct(g) && !g->away)
+		atomic_store_explicit(&g->hub->told, true, memory_order_relaxed);
 }
 
 /*
@@ -409,6 +420,7 @@ void vv__yield_to_woken(void)
 
 	if (vv__direct(g) || g->away || !g->hub->fd_waits)
 		return;
+	vv__told();
 	now = vv__now();
 	if (now - g->hub->offered < OFFER_NS)
 		return;
@@ -607,6 +619,7 @@ static void look_at_events(struct vv__hub *h)
 {
 	uint32_t ready;
 
+	atomic_store_explicit(&h->told, false, memory_order_relaxed);
 	if (h->heap.n)
 		fire_deadlines(h);
 	drain_inbox(h);

@@ -58,6 +58,7 @@ struct vv__hub {
 	_Atomic uint64_t yields;	 /* likewise, sched_yield's */
 	uint64_t ticks_seen, yields_seen; /* at the last look at events */
 	int64_t offered;		  /* when vv__yield_to_woken last let others run */
+	_Atomic bool told;		  /* vv__told was called since the last look at events */
 	struct vv__heap heap;
 	int64_t now;			     /* when it last looked at the clock */
 	_Atomic int64_t earliest;	     /* of the heap, for the monitor */

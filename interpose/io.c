@@ -436,6 +436,8 @@ static ssize_t write_any(int fd, const struct iovec *iov, int n, int flags)
 	r = vv__fdcall_end(&c, r);
 	if (vv__unlikely(c.kind == VV__FD_COUNTER) && r > 0)
 		vv__yield_to_woken();
+	else if (c.kind == VV__FD_PIPE && r > 0)
+		vv__told();
 	return r;
 }
 
