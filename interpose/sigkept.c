@@ -33,12 +33,22 @@ static struct kept *list[VV__SIGNALS + 1];
 static _Atomic uint64_t present; /* signals with an entry */
 static _Atomic uint64_t nobodys; /* signals with an entry that is nobody's */
 
+static uint64_t block(uint64_t set)
+{
+	uint64_t before = 0;
+
+	vv__syscall(SYS_rt_sigprocmask, SIG_BLOCK, &set, &before, sizeof set);
+	return before;
+}
+
 uint64_t vv__block_all(void)
 {
-	uint64_t every = ~VV__FAULTS, before = 0;
+	return block(~VV__FAULTS);
+}
 
-	vv__syscall(SYS_rt_sigprocmask, SIG_BLOCK, &every, &before, sizeof every);
-	return before;
+uint64_t vv__block_to_send(void)
+{
+	return block(~0ul);
 }
 
 void vv__unblock(uint64_t before)

@@ -95,7 +95,7 @@ static void send_unmasked(struct vv_greenlet *g)
 
 	if (!set || g->is_hub || g->inside)
 		return;
-	before = vv__block_all();
+	before = vv__block_to_send();
 	for (; set; set &= set - 1)
 		send_kept(g, __builtin_ctzl(set) + 1);
 	vv__unblock(before);
@@ -280,7 +280,7 @@ static void on_signal(int sig, siginfo_t *info, void *context)
  * kernel thread meanwhile. */
 static long send_again(struct vv_greenlet *g, int sig)
 {
-	uint64_t before = vv__block_all();
+	uint64_t before = vv__block_to_send();
 	long r = send_kept(g, sig);
 
 	vv__unblock((g->mask & ~VV__LIBC_SIGNALS) | (before & VV__LIBC_SIGNALS));

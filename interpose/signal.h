@@ -66,6 +66,8 @@ void vv__look_came_in_vain(struct vv_greenlet *g, int look);
 
 /* Block every asynchronous signal for this kernel thread; returns what was blocked. Raw, no bookkeeping. */
 uint64_t vv__block_all(void);
+/* Those of faults, too: what is sent meanwhile comes when the mask is as before. */
+uint64_t vv__block_to_send(void);
 void vv__unblock(uint64_t before);
 
 /* A short lock that a handler may want, too. */

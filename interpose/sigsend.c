@@ -32,7 +32,7 @@ static siginfo_t info_of(int sig, int code)
 /* To the caller itself, before this returns. Blocked meanwhile: a handler could move it to another kernel thread. */
 static int raise_here(int sig, const siginfo_t *info)
 {
-	uint64_t before = vv__block_all();
+	uint64_t before = vv__block_to_send();
 	long r = vv__queue_raw(vv__syscall(SYS_gettid), sig, info);
 
 	vv__unblock(before);
@@ -42,7 +42,7 @@ static int raise_here(int sig, const siginfo_t *info)
 /* The same for what was queued with a value and is kept. Delivered, it would not tell whether this thread was meant, or any. */
 static int look_here(struct vv_greenlet *g, int sig)
 {
-	uint64_t before = vv__block_all();
+	uint64_t before = vv__block_to_send();
 
 	vv__send_look(vv__syscall(SYS_gettid), sig, g);
 	vv__unblock(before);
