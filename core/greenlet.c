@@ -265,6 +265,7 @@ void vv__filter_begins(void)
 	struct timespec moment = {0, 50000};
 
 	atomic_store(&vv__filtered, true);
+	vv__monitor_without_timer();
 	while (vv__each(is_unborn, NULL))
 		vv__syscall(SYS_nanosleep, &moment, NULL);
 }
@@ -653,8 +654,8 @@ static void announce(struct vv_greenlet *me, struct vv_greenlet *g)
 	vv__count(created);
 	if (vv__unlikely(atomic_load_explicit(&vv__lend_share, memory_order_relaxed)))
 		vv__lend_newborn(g);
-	if (vv__unlikely(atomic_load(&vv__monitor_deep)))
-		vv__monitor_wake(); /* it sleeps while there is one greenlet only */
+	if (vv__unlikely(atomic_load(&vv__monitor_deep) == VV__MONITOR_DEEP))
+		vv__monitor_arm(); /* it sleeps while there is one greenlet only */
 	list_add(g);
 	vv__unblocked(g->mask);
 	if (vv__unlikely(vv__tracing))

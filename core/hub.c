@@ -57,8 +57,8 @@ void vv__hub_poke(void)
 
 	if (atomic_load(&vv__hub.sleeping))
 		vv__syscall(SYS_write, vv__hub.wake_fd, &one, sizeof one);
-	if (atomic_load(&vv__monitor_deep))
-		vv__monitor_wake();
+	if (atomic_load(&vv__monitor_deep) == VV__MONITOR_DEEP)
+		vv__monitor_arm();
 }
 
 void vv__hub_signal(void)
@@ -590,14 +590,16 @@ static void sleep_until_event(struct vv__hub *h)
 	if (vv__unlikely(vv__clocks))
 		vv__clock_switch(h->carrier, NULL); /* sleep is nobody's turn */
 	atomic_store(&h->sleeping, 1);
+	if (vv__unlikely(atomic_load(&vv__monitor_deep) == VV__MONITOR_ARMED))
+		vv__monitor_disarm();
 	vv__poller_run(!h->head && !atomic_load(&h->inbox) && !atomic_load(&h->signals));
 	atomic_store(&h->sleeping, 0);
 	if (vv__unlikely(vv__clocks))
 		vv__clock_switch(h->carrier, NULL);
 	if (blocked && !h->doubt && is_blocked(h))
 		report_blocked(h);
-	if (vv__unlikely(atomic_load(&vv__monitor_deep)))
-		vv__monitor_wake();
+	if (vv__unlikely(atomic_load(&vv__monitor_deep) == VV__MONITOR_DEEP))
+		vv__monitor_arm();
 }
 
 /*

@@ -216,7 +216,12 @@ void vv__lend_forget(void);
 
 /* monitor.c */
 int vv__monitor_start(void);
-void vv__monitor_wake(void);
+/* The hub begins to run something, or somebody else does, while the monitor is deep: it is to look soon. */
+void vv__monitor_arm(void);
+/* The hub goes to sleep, and the timer is armed. */
+void vv__monitor_disarm(void);
+/* The program is about to limit its system calls: before it does. */
+void vv__monitor_without_timer(void);
 void vv__monitor_forget(void);
 /* A greenlet has been made, in program code: a monitor that has ended is started again. */
 void vv__monitor_need(void);
@@ -271,6 +276,8 @@ bool vv__slice_install(struct vv_greenlet *g);
 void vv__slice_after(struct vv_greenlet *g);
 void vv__slice_forget(struct vv_greenlet *g);
 
-extern _Atomic int vv__monitor_deep; /* the monitor sleeps until woken */
+/* Deep: the monitor sleeps until its timer expires, and that is not armed. */
+enum { VV__MONITOR_AWAKE, VV__MONITOR_DEEP, VV__MONITOR_ARMED };
+extern _Atomic int vv__monitor_deep;
 
 #endif

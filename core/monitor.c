@@ -3,9 +3,9 @@
  * if so gives the hub to another carrier. The greenlet keeps its kernel thread and rejoins at its next Vervet call.
  *
  * It looks every REST when the hub ticks along, twice per threshold while it sees or has lately seen a long stretch,
- * and not at all while the hub sleeps: then the hub wakes it. Where that is seldom, once for each time is cheaper than to
- * look for a while after each. When main is alone again it ends: the kernel serves a process with one kernel thread
- * faster (it counts no references to its descriptors). The next thread brings it back.
+ * and not at all while the hub sleeps: a hub that wakes sets a timer for it, and takes that back before it sleeps again.
+ * When main is alone again it ends: the kernel serves a process with one kernel thread faster (it counts no references to
+ * its descriptors). The next thread brings it back.
  */
 #include "hub.h"
 #include "trace.h"
@@ -16,12 +16,20 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <time.h>
 
 enum { REST_NS = 4000000, LONE_NS = 100000000, HEAT = 50, DEEP_AFTER = 16, LOCKS_NS = 1000000000 };
+enum {
+	ARM_NS = 400000, /* a hub that wakes more often had better be looked at every REST, */
+	BUSY = 20,	 /* and so had one that runs for one part in so many */
+};
 enum { STEP_NS = 50000000, STEP_AGAIN_NS = 10000000 };
 
 _Atomic int vv__monitor_deep;
+static _Atomic int timer;	/* a timerfd; 0: none */
+static _Atomic bool no_timer;	/* none can be had, or used */
+static _Atomic bool timed;	/* when deep it waits for the timer, not for the futex */
 static _Atomic int alarm_clock; /* futex */
 static struct vv_greenlet monitor_self;
 static _Atomic bool ended; /* there is no monitor */
@@ -41,18 +49,74 @@ static struct {
 	uint64_t yields;    /* seen at the last look */
 	int64_t in_step;    /* since when there were some between any two looks */
 	bool slept;	    /* there was nothing to look at since the last look */
-	int64_t woken;	    /* when the hub last woke it */
-	bool seldom;	    /* that was long after the time before */
+	int64_t counted;    /* when the hub's turns were last counted, */
+	uint64_t turns;	    /* how many there had been, */
+	int64_t used;	    /* and how much CPU time its kernel thread had used */
 	int64_t locks;	    /* when it last looked for deadlocks */
 	uint64_t staller;   /* id of the last one reported */
 } seen;
 
-void vv__monitor_wake(void)
+static void wake(void)
 {
-	atomic_store(&vv__monitor_deep, 0);
+	atomic_store(&vv__monitor_deep, VV__MONITOR_AWAKE);
 	atomic_store(&alarm_clock, 1);
 	vv__syscall(SYS_futex, &alarm_clock, FUTEX_WAKE_PRIVATE, 1);
 }
+
+/* ---- the timer ---- */
+
+static long set_timer(int64_t ns)
+{
+	struct itimerspec t = {.it_value.tv_nsec = ns};
+
+	return vv__syscall(SYS_timerfd_settime, atomic_load(&timer), 0, &t, NULL);
+}
+
+void vv__monitor_arm(void)
+{
+	if (!atomic_load(&timed)) {
+		wake();
+		return;
+	}
+	atomic_store(&vv__monitor_deep, VV__MONITOR_ARMED);
+	set_timer(REST_NS);
+}
+
+/* Who arms next must find it unarmed only after it is. Now and then it is let expire: the monitor is to see how often the
+ * hub wakes, and how long it works then. */
+void vv__monitor_disarm(void)
+{
+	enum { SOMETIMES = 256 };
+	static unsigned times;
+	int armed = VV__MONITOR_ARMED;
+
+	if (++times % SOMETIMES == 0)
+		return;
+	set_timer(0);
+	atomic_compare_exchange_strong(&vv__monitor_deep, &armed, VV__MONITOR_DEEP);
+}
+
+static void make_timer(void)
+{
+	long fd;
+
+	if (atomic_load(&timer) || atomic_load(&no_timer))
+		return;
+	fd = vv__syscall(SYS_timerfd_create, CLOCK_MONOTONIC, TFD_CLOEXEC);
+	if (fd >= 0)
+		vv__fd_own(vv__hub_fd(fd), &timer);
+}
+
+void vv__monitor_without_timer(void)
+{
+	atomic_store(&no_timer, true);
+	if (!atomic_load(&timer))
+		return;
+	set_timer(1);
+	vv__fd_disown(&timer);
+}
+
+/* ---- looking ---- */
 
 static void nap(int64_t ns)
 {
@@ -60,6 +124,15 @@ static void nap(int64_t ns)
 
 	vv__syscall(SYS_futex, &alarm_clock, FUTEX_WAIT_PRIVATE, 0, ns ? &ts : NULL);
 	atomic_store(&alarm_clock, 0);
+}
+
+/* ns 0: however long it takes. */
+static void nap_until_timer(int fd, int64_t ns)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct timespec ts = {0, ns};
+
+	vv__syscall(SYS_ppoll, &p, 1, ns ? &ts : NULL, NULL, 8);
 }
 
 static bool others_ready(struct vv__hub *h, int64_t now)
@@ -238,30 +311,52 @@ static bool look_at_locks(void)
 
 static void sleep_deep(struct vv__hub *h)
 {
-	bool locks = look_at_locks();
-	int64_t now;
+	int64_t longest = look_at_locks() ? LOCKS_NS - 1 : 0;
+	int fd = vv__lend_watches() ? 0 : atomic_load(&timer);
 
-	atomic_store(&vv__monitor_deep, 1);
-	if (hub_is_idle(h)) {
+	if (fd)
+		set_timer(0); /* it may have expired */
+	atomic_store(&timed, fd);
+	atomic_store(&vv__monitor_deep, VV__MONITOR_DEEP);
+	if (hub_is_idle(h) && fd) {
+		nap_until_timer(fd, longest);
+		seen.heat = seen.heat > 4 ? seen.heat : 4; /* what runs has perhaps run since the timer was armed */
+	} else if (hub_is_idle(h)) {
 		seen.slept = true;
-		nap(locks ? LOCKS_NS - 1 : 0);
+		nap(longest);
 	}
-	atomic_store(&vv__monitor_deep, 0);
-	now = vv__now();
-	seen.seldom = now - seen.woken >= REST_NS;
-	seen.woken = now;
+	atomic_store(&vv__monitor_deep, VV__MONITOR_AWAKE);
 	seen.idle_looks = 0;
+}
+
+/*
+ * Does the hub wake so seldom, and work so little then, that to arm the timer each time costs less than to look all the
+ * time? Without a timer the monitor itself is woken each time.
+ */
+static bool wakes_seldom(struct vv__hub *h)
+{
+	int64_t now = vv__now(), cpu = vv__kernel_cpu_time(h->carrier->tid);
+	int64_t passed = now - seen.counted, used = cpu - seen.used;
+	uint64_t turns = atomic_load(&h->ticks), took = turns - seen.turns;
+
+	seen.counted = now;
+	seen.used = cpu;
+	seen.turns = turns;
+	return atomic_load(&vv__live) > 1 && !vv__lend_watches() && passed / BUSY >= used &&
+	       passed >= (int64_t)took * (atomic_load(&timer) ? ARM_NS : REST_NS);
 }
 
 static void rest(struct vv__hub *h)
 {
+	bool seldom = wakes_seldom(h);
+
 	if (!hub_is_idle(h)) {
 		seen.idle_looks = 0;
 		if (seen.heat)
 			seen.heat--;
 		look_at_locks();
 		nap(seen.heat ? vv__config.handover_ns / 2 + 1 : REST_NS);
-	} else if (++seen.idle_looks < DEEP_AFTER && !(seen.seldom && !vv__lend_watches())) {
+	} else if (++seen.idle_looks < DEEP_AFTER && !seldom) {
 		nap(REST_NS);
 	} else {
 		sleep_deep(h);
@@ -282,7 +377,10 @@ static void *monitor(void *unused)
 
 int vv__monitor_start(void)
 {
-	return vv__config.handover_ns ? vv__thread_start(monitor, NULL) : 0;
+	if (!vv__config.handover_ns)
+		return 0;
+	make_timer();
+	return vv__thread_start(monitor, NULL);
 }
 
 /* If it cannot be started now, the next one who needs it tries again. */
@@ -310,6 +408,7 @@ void vv__monitor_forget(void)
 	atomic_store(&kept, false);
 	memset(&seen, 0, sizeof seen);
 	vv__lend_forget();
-	atomic_store(&vv__monitor_deep, 0);
+	atomic_store(&timer, 0);
+	atomic_store(&vv__monitor_deep, VV__MONITOR_AWAKE);
 	atomic_store(&alarm_clock, 0);
 }
