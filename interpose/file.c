@@ -135,7 +135,20 @@ VV__HOP_OR_DETOUR(file, int, fsync, (int fd), (fd))
 VV__HOP_OR_DETOUR(file, int, fdatasync, (int fd), (fd))
 VV__HOP_OR_DETOUR(file, int, syncfs, (int fd), (fd))
 VV__HOP(file, int, sync_file_range, (int fd, off64_t from, off64_t n, unsigned flags), (fd, from, n, flags))
-VV__HOP(file, int, msync, (void *p, size_t n, int flags), (p, n, flags))
+
+/* Without MS_SYNC the kernel only looks whether the pages are mapped. */
+VV_EXPORT int msync(void *p, size_t n, int flags)
+{
+	int r;
+
+	if (vv__step_aside(vv__me(), file) || !(flags & MS_SYNC))
+		return REAL(msync)(p, n, flags);
+	vv__hop();
+	r = REAL(msync)(p, n, flags);
+	vv__hop_back();
+	return r;
+}
+
 VV__HOP_VOID(file, sync, (void), ())
 VV__HOP(file, int, posix_fallocate, (int fd, off_t from, off_t n), (fd, from, n))
 VV_ALIAS(posix_fallocate64, posix_fallocate);
