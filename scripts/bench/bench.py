@@ -108,10 +108,11 @@ def echo_server(command, env):
         p.wait()
 
 
-def echo_load(load, server, active, idle, seconds):
+def echo_load(load, server, active, idle, seconds, rate=0):
     """Load it from core 1; requests per second, and microseconds of its CPU for each."""
     pid, port = server
-    out = subprocess.run(["taskset", "-c", "1", *load, port, str(pid), str(active), str(idle), str(seconds)],
+    out = subprocess.run(["taskset", "-c", "1", *load, port, str(pid), str(active), str(idle), str(seconds),
+                          str(rate)],
                          stdout=subprocess.PIPE, timeout=seconds + 120, check=True).stdout
     return float(out.split()[0]), float(out.split()[1])
 

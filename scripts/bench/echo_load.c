@@ -1,6 +1,7 @@
 /*
  * Closed-loop load for an echo server: every active connection sends a message, waits for all of it, checks it, and
- * sends the next. Usage: echo_load PORT PID ACTIVE IDLE SECONDS
+ * sends the next. With a RATE they take turns, so many requests a second in all.
+ * Usage: echo_load PORT PID ACTIVE IDLE SECONDS [RATE]
  * Prints: requests per second, microseconds of server CPU per request (its process clock), its resident KiB.
  */
 #include <arpa/inet.h>
@@ -108,6 +109,33 @@ static void warm_up(int ep, int active)
 		answers += turn(ep, seconds(CLOCK_MONOTONIC) + 0.1);
 }
 
+/* The answers that are still to come. */
+static void settle(int ep, int active)
+{
+	struct epoll_event event;
+
+	while (active > 0)
+		if (epoll_wait(ep, &event, 1, 1000) == 1)
+			active -= answered(event.data.ptr);
+}
+
+static long pace(int ep, int active, double until, int rate)
+{
+	double next = seconds(CLOCK_MONOTONIC);
+	long answers;
+
+	for (answers = 0; next < until; answers++) {
+		struct timespec t;
+
+		ask(&all[answers % active]);
+		settle(ep, 1);
+		next += 1.0 / rate;
+		t = (struct timespec){next, (next - (long)next) * 1e9};
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+	}
+	return answers;
+}
+
 static long resident(int pid)
 {
 	char path[64];
@@ -125,7 +153,7 @@ int main(int argc, char **argv)
 {
 	struct rlimit files = {1 << 20, 1 << 20};
 	int port = atoi(argv[1]), pid = atoi(argv[2]), active = atoi(argv[3]), idle = atoi(argv[4]);
-	int ep = epoll_create1(0);
+	int ep = epoll_create1(0), rate = argc > 6 ? atoi(argv[6]) : 0;
 	double wall, cpu;
 	clockid_t clock;
 	long requests;
@@ -144,9 +172,11 @@ int main(int argc, char **argv)
 		ask(&all[i]);
 	}
 	warm_up(ep, active);
+	if (rate)
+		settle(ep, active);
 	wall = seconds(CLOCK_MONOTONIC);
 	cpu = seconds(clock);
-	requests = turn(ep, wall + atof(argv[5]));
+	requests = rate ? pace(ep, active, wall + atof(argv[5]), rate) : turn(ep, wall + atof(argv[5]));
 	wall = seconds(CLOCK_MONOTONIC) - wall;
 	cpu = seconds(clock) - cpu;
 	printf("%.0f %.3f %ld\n", requests / wall, cpu * 1e6 / requests, resident(pid));
