@@ -397,7 +397,6 @@ struct vv__carrier *vv__carrier_first(struct vv_greenlet *main)
 
 void vv__carriers_forget(void)
 {
-	vv__fd_disown_all();
 	memset(&spare, 0, sizeof spare);
 	memset(&first, 0, sizeof first);
 }

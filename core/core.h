@@ -500,8 +500,9 @@ void vv__abandon_waits(struct vv_greenlet *g);
 
 /* The calling kernel thread is about to become a parent. */
 void vv__fork_begins(void);
-/* The child side of fork: forget hub, carriers and every greenlet but the caller, who becomes main. */
-void vv__fork_child(void);
+/* The child side of fork: forget hub, carriers and every greenlet but the caller, who becomes main. shares_files: the parent
+ * goes on with the same table of descriptors. */
+void vv__fork_child(bool shares_files);
 
 /* ---- configuration, statistics, reports --------------------------------------------------------------- */
 

@@ -581,6 +581,22 @@ void vv__fd_disown_all(void)
 	}
 }
 
+static bool parents; /* some are: a process that shares our table lives on them */
+
+/* In a child that shares its parent's descriptors: what is the parent's stays open, and out of the program's reach. */
+void vv__fd_leave_all(void)
+{
+	static _Atomic int elsewhere;
+	const int hubs[] = {vv__hub.poll_fd, vv__hub.wake_fd, vv__hub.clock_fd};
+
+	for (int i = 0; i < OWNED; i++)
+		owned[i].where = &elsewhere;
+	for (int i = 0; i < 3; i++)
+		if (hubs[i])
+			vv__fd_own(hubs[i], &elsewhere);
+	parents = true;
+}
+
 static bool is_report(int fd)
 {
 	return fd == vv__config.report_fd && fd > 2;
@@ -596,7 +612,7 @@ bool vv__fd_is_ours(int fd)
 	struct fd *f;
 
 	if (!atomic_load_explicit(&vv__started, memory_order_relaxed))
-		return is_report(fd);
+		return is_report(fd) || (parents && find_owned(fd) >= 0);
 	f = look(fd);
 	return is_hubs(fd) || (f && f->private) || is_report(fd) || find_owned(fd) >= 0;
 }
@@ -610,13 +626,13 @@ int vv__fd_ours_from(unsigned first)
 {
 	int found = lower(-1, vv__config.report_fd > 2 ? vv__config.report_fd : -1, first);
 
+	for (int i = 0, fd; i < OWNED; i++)
+		if ((fd = atomic_load(&owned[i].fd)))
+			found = lower(found, fd, first);
 	if (!atomic_load_explicit(&vv__started, memory_order_relaxed))
 		return found;
 	found = lower(lower(found, vv__hub.poll_fd, first), vv__hub.wake_fd, first);
 	found = lower(found, vv__hub.clock_fd > 0 ? vv__hub.clock_fd : -1, first);
-	for (int i = 0, fd; i < OWNED; i++)
-		if ((fd = atomic_load(&owned[i].fd)))
-			found = lower(found, fd, first);
 	for (unsigned c = first / CHUNK; chunks && c < CHUNKS; c++)
 		for (unsigned i = 0; chunks[c] && i < CHUNK; i++)
 			if (chunks[c][i].private)

@@ -35,7 +35,7 @@ void vv__fork_begins(void)
 		c->parent = true;
 }
 
-void vv__fork_child(void)
+void vv__fork_child(bool shares_files)
 {
 	struct vv_greenlet *g = vv__me();
 
@@ -43,8 +43,12 @@ void vv__fork_child(void)
 	vv__trace_forked();
 	vv__clocks_forget();
 	atomic_store(&vv__started, 0);
+	if (shares_files)
+		vv__fd_leave_all();
+	else
+		vv__fd_disown_all();
 	if (vv__hub.poll_fd)
-		vv__poller_close(&vv__hub);
+		vv__poller_forget(&vv__hub, !shares_files);
 	memset(&vv__hub, 0, sizeof vv__hub);
 	atomic_store(&vv__live, 1);
 	atomic_store(&vv__lively, 1);

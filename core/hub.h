@@ -120,6 +120,7 @@ int vv__hub_dup(int fd);
 void vv__fd_own(int fd, _Atomic int *where);
 void vv__fd_disown(_Atomic int *where);
 void vv__fd_disown_all(void);
+void vv__fd_leave_all(void);
 
 /* A greenlet of this mask has come: what it does not block, the hub must not block. Async-signal-safe. */
 static inline void vv__unblocked(uint64_t mask)
@@ -166,7 +167,7 @@ bool vv__unqueue_address(struct vv__wait *w, uint8_t state);
 
 /* poller.c: libev */
 int vv__poller_open(struct vv__hub *h);
-void vv__poller_close(struct vv__hub *h);
+void vv__poller_forget(struct vv__hub *h, bool closes);
 void vv__poller_run(bool block);
 /* Have vv__wall_moved called. */
 void vv__poller_watch_clock(struct vv__hub *h);

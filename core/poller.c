@@ -323,11 +323,13 @@ int vv__poller_open(struct vv__hub *h)
 }
 
 /* In a forked child: the descriptors are closed, the loop is left where it lies (its memory is not shared). */
-void vv__poller_close(struct vv__hub *h)
+void vv__poller_forget(struct vv__hub *h, bool closes)
 {
-	vv__syscall(SYS_close, h->poll_fd);
-	vv__syscall(SYS_close, h->wake_fd);
-	if (h->clock_fd)
+	if (closes) {
+		vv__syscall(SYS_close, h->poll_fd);
+		vv__syscall(SYS_close, h->wake_fd);
+	}
+	if (closes && h->clock_fd)
 		vv__syscall(SYS_close, h->clock_fd);
 	loop = NULL;
 }

@@ -108,11 +108,11 @@ static void in_parent(void)
 		end_turn(g);
 }
 
-static void in_child(void)
+static void be_child(bool shares_files)
 {
 	struct vv_greenlet *g = vv__me();
 
-	vv__fork_child();
+	vv__fork_child(shares_files);
 	vv__forker_note(g->tid, g);
 	vv__forker_forget();
 	vv__kept_forget();
@@ -120,6 +120,11 @@ static void in_child(void)
 	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, &g->fork_mask, NULL, sizeof(uint64_t));
 	if (atomic_exchange(&turn.g, NULL) == g)
 		vv__set_mask(g, turn.mask);
+}
+
+static void in_child(void)
+{
+	be_child(false);
 }
 
 void vv__fork_start(void)
@@ -206,7 +211,7 @@ long vv__fork_raw(const long *clone_args)
 		in_parent();
 		return r;
 	}
-	in_child();
+	be_child(a[0] & CLONE_FILES);
 	vv__tcb_set_tid(g, g->tid);
 	return 0;
 }
@@ -214,6 +219,7 @@ long vv__fork_raw(const long *clone_args)
 struct birth {
 	int (*fn)(void *);
 	void *arg;
+	bool shares_files;
 };
 
 /* When fn returns, libc ends this thread only; the process follows its last one, with the status of this one. */
@@ -222,7 +228,7 @@ static int born(void *birth)
 	const struct birth *b = birth;
 	int r;
 
-	in_child();
+	be_child(b->shares_files);
 	vv__tcb_set_tid(vv__me(), vv__me()->tid);
 	r = b->fn(b->arg);
 	while (atomic_load(&vv__live) > 1)
@@ -249,7 +255,7 @@ static bool has_no_thread_data(int flags, void *tls)
 VV_EXPORT int clone(int (*fn)(void *), void *stack, int flags, void *arg, ...)
 {
 	struct vv_greenlet *g = vv__me();
-	struct birth b = {fn, arg};
+	struct birth b = {fn, arg, flags & CLONE_FILES};
 	pid_t *parent_tid, *child_tid;
 	int error = errno, pid;
 	bool hopped;
