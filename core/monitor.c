@@ -58,9 +58,8 @@ static struct {
 
 static void wake(void)
 {
-	atomic_store(&vv__monitor_deep, VV__MONITOR_AWAKE);
-	atomic_store(&alarm_clock, 1);
-	vv__syscall(SYS_futex, &alarm_clock, FUTEX_WAKE_PRIVATE, 1);
+	if (!atomic_exchange(&alarm_clock, 1))
+		vv__syscall(SYS_futex, &alarm_clock, FUTEX_WAKE_PRIVATE, 1);
 }
 
 /* ---- the timer ---- */
@@ -72,14 +71,15 @@ static long set_timer(int64_t ns)
 	return vv__syscall(SYS_timerfd_settime, atomic_load(&timer), 0, &t, NULL);
 }
 
+/* Which way the monitor sleeps may change meanwhile: it has then looked whether the hub is awake, or is woken here. */
 void vv__monitor_arm(void)
 {
-	if (!atomic_load(&timed)) {
-		wake();
-		return;
+	if (atomic_load(&timed)) {
+		atomic_store(&vv__monitor_deep, VV__MONITOR_ARMED);
+		set_timer(REST_NS);
 	}
-	atomic_store(&vv__monitor_deep, VV__MONITOR_ARMED);
-	set_timer(REST_NS);
+	if (!atomic_load(&timed))
+		wake();
 }
 
 /* Who arms next must find it unarmed only after it is. Now and then it is let expire: the monitor is to see how often the
@@ -113,6 +113,7 @@ void vv__monitor_without_timer(void)
 	if (!atomic_load(&timer))
 		return;
 	set_timer(1);
+	atomic_store(&timed, false);
 	vv__fd_disown(&timer);
 }
 
@@ -320,7 +321,8 @@ static void sleep_deep(struct vv__hub *h)
 	atomic_store(&vv__monitor_deep, VV__MONITOR_DEEP);
 	if (hub_is_idle(h) && fd) {
 		nap_until_timer(fd, longest);
-		seen.heat = seen.heat > 4 ? seen.heat : 4; /* what runs has perhaps run since the timer was armed */
+		/* what runs has perhaps run since the timer was armed */
+		seen.heat = seen.heat > 4 ? seen.heat : 4;
 	} else if (hub_is_idle(h)) {
 		seen.slept = true;
 		nap(longest);
@@ -409,6 +411,7 @@ void vv__monitor_forget(void)
 	memset(&seen, 0, sizeof seen);
 	vv__lend_forget();
 	atomic_store(&timer, 0);
+	atomic_store(&timed, false);
 	atomic_store(&vv__monitor_deep, VV__MONITOR_AWAKE);
 	atomic_store(&alarm_clock, 0);
 }
