@@ -146,6 +146,26 @@ static long epoll_pwait2_sized(const long *a)
 	return r < 0 ? r : result(epoll_pwait2(N(0), P(1), N(2), P(3), mask));
 }
 
+/* A ring for one issuer answers only the kernel thread that made it, or that enabled it. */
+static long io_uring_setup(const long *a)
+{
+	enum { FLAGS = 2, SINGLE_ISSUER = 1 << 12 };
+	uint32_t params[FLAGS + 1];
+
+	if (vv__copy_in(params, P(1), sizeof params) == 0 && params[FLAGS] & SINGLE_ISSUER)
+		vv__bind();
+	return raw(SYS_io_uring_setup, a);
+}
+
+static long io_uring_register(const long *a)
+{
+	enum { ENABLE_RINGS = 12 };
+
+	if (N(1) == ENABLE_RINGS)
+		vv__bind();
+	return raw(SYS_io_uring_register, a);
+}
+
 static long io_uring_enter(const long *a)
 {
 	return N(2) > 0 ? raw_hopped(SYS_io_uring_enter, a) : raw(SYS_io_uring_enter, a);

@@ -34,5 +34,7 @@ bool vv__is_go(void *(*fn)(void *));
 
 /* tracer.c: in a debugger, g, which calls, gets a kernel thread of its own. */
 void vv__pin_tracer(struct vv_greenlet *g);
+/* The caller makes what answers only its kernel thread. */
+void vv__bind(void);
 
 #endif

@@ -2,6 +2,7 @@
  * Debuggers. To the kernel a tracer is one kernel thread: the one that made the child or attached to it, and only it may
  * ask for anything with ptrace(). Greenlets change their kernel thread, so a greenlet that attaches gets a kernel thread
  * of its own, and in a program that imports ptrace, those that make processes or threads (main may have a child already).
+ * So does one that makes something else that answers only its kernel thread.
  */
 #include "interpose.h"
 #include "thread.h"
@@ -51,10 +52,22 @@ static void pin(struct vv_greenlet *g)
 	g->traces = true;
 }
 
+static _Atomic bool main_is_bound; /* before it had threads */
+
 void vv__pin_tracer(struct vv_greenlet *g)
 {
-	if (vv__family_on(process) && debugger())
+	bool bound = atomic_load_explicit(&main_is_bound, memory_order_relaxed) && g == vv__main_greenlet();
+
+	if (bound || (vv__family_on(process) && debugger()))
 		pin(g);
+}
+
+void vv__bind(void)
+{
+	if (atomic_load(&vv__started))
+		pin(vv__me());
+	else
+		atomic_store(&main_is_bound, true);
 }
 
 VV_EXPORT long ptrace(enum __ptrace_request request, ...)
