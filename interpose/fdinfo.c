@@ -5,7 +5,6 @@
 #include "fdinfo.h"
 
 #include <linux/magic.h>
-#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
@@ -190,13 +189,54 @@ static bool in_memory(unsigned long file_system)
 	return false;
 }
 
+/*
+ * File systems without a block device (/proc, tmpfs, FUSE ...), by their minor numbers: what the files there have turned
+ * out to be. One that goes makes room for another, which may then be taken for it: reads of that are slow, or are handed
+ * over.
+ */
+enum { KNOWN = 64, KIND_BITS = 8 };
+static _Atomic uint64_t known[KNOWN];
+
+static void know(dev_t device, enum vv__fd_kind kind)
+{
+	uint64_t m = minor(device);
+
+	if (!major(device))
+		atomic_store(&known[m % KNOWN], m << KIND_BITS | kind);
+}
+
+static enum vv__fd_kind known_of(dev_t device)
+{
+	uint64_t m = minor(device), k = atomic_load(&known[m % KNOWN]);
+
+	return k >> KIND_BITS == m ? k & ((1 << KIND_BITS) - 1) : VV__FD_UNKNOWN;
+}
+
 enum vv__fd_kind vv__fdinfo_classify_file(int fd)
 {
+	enum vv__fd_kind kind;
 	struct statfs fs;
+	struct stat st;
 
 	if (vv__syscall(SYS_fstatfs, fd, &fs))
 		return VV__FD_INLINE;
-	return vv__fdinfo_remember(fd, in_memory(fs.f_type) ? VV__FD_INLINE : VV__FD_SLOW);
+	kind = in_memory(fs.f_type) ? VV__FD_INLINE : VV__FD_SLOW;
+	if (!vv__syscall(SYS_fstat, fd, &st) && S_ISREG(st.st_mode))
+		know(st.st_dev, kind);
+	return vv__fdinfo_remember(fd, kind);
+}
+
+enum vv__fd_kind vv__fdinfo_kind_of(const struct stat *st)
+{
+	switch (st->st_mode & S_IFMT) {
+	case S_IFREG:
+		return major(st->st_dev) ? VV__FD_DISK : known_of(st->st_dev);
+	case S_IFBLK:
+		return VV__FD_DISK;
+	case S_IFDIR:
+		return VV__FD_INLINE;
+	}
+	return VV__FD_UNKNOWN;
 }
 
 bool vv__fd_writes_through(int fd)

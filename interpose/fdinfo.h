@@ -10,6 +10,8 @@
 
 #include "interpose.h"
 
+#include <sys/stat.h>
+
 enum vv__fd_kind {
 	VV__FD_UNKNOWN, /* try RWF_NOWAIT, learn from the error */
 	VV__FD_TCP,	/* stream socket over inet or inet6 */
@@ -112,6 +114,8 @@ enum vv__fd_kind vv__fdinfo_classify(int fd);
 enum vv__fd_kind vv__fdinfo_remember(int fd, enum vv__fd_kind kind);
 /* The same for a file that does not know RWF_NOWAIT: VV__FD_INLINE or VV__FD_SLOW. */
 enum vv__fd_kind vv__fdinfo_classify_file(int fd);
+/* What opening a file of which this is known will give: VV__FD_UNKNOWN if that must be seen. */
+enum vv__fd_kind vv__fdinfo_kind_of(const struct stat *st);
 /* True if writing to fd waits for the disk (O_DIRECT, O_SYNC, O_DSYNC). */
 bool vv__fd_writes_through(int fd);
 

@@ -23,12 +23,14 @@ static bool prompt_device(unsigned major_number)
 	return major_number == 1 || major_number == 5 || (major_number >= 136 && major_number <= 143);
 }
 
-bool vv__open_blocks(int dir, const char *path, int flags)
+bool vv__open_blocks(int dir, const char *path, int flags, enum vv__fd_kind *kind)
 {
 	struct stat st;
 
+	*kind = VV__FD_UNKNOWN;
 	if (flags & (O_NONBLOCK | O_PATH | O_DIRECTORY) || vv__syscall(SYS_newfstatat, dir, path, &st, 0) < 0)
 		return false;
+	*kind = vv__fdinfo_kind_of(&st);
 	return S_ISFIFO(st.st_mode) || (S_ISCHR(st.st_mode) && !prompt_device(major(st.st_rdev)));
 }
 
@@ -39,10 +41,12 @@ static mode_t mode_of(int flags, va_list ap)
 	return flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE ? va_arg(ap, mode_t) : 0;
 }
 
-static int opened(int fd, int flags)
+static int opened(int fd, int flags, enum vv__fd_kind kind)
 {
 	if (fd >= 0)
-		vv__fdinfo_born(fd, VV__FD_UNKNOWN, flags & O_NONBLOCK ? VV__FD_NONBLOCK : 0);
+		vv__fdinfo_born(fd, kind,
+		    (flags & O_NONBLOCK ? VV__FD_NONBLOCK : 0) |
+			(flags & (O_DIRECT | O_SYNC | O_DSYNC) ? VV__FD_SYNC : VV__FD_ASYNC));
 	return fd;
 }
 
@@ -57,24 +61,26 @@ static vv__slow int greenlets(const char *path, int flags, int before)
 
 static int open_at(int dir, const char *path, int flags, mode_t mode)
 {
+	enum vv__fd_kind kind = VV__FD_UNKNOWN;
 	struct vv__detour *d;
 	int fd, before = errno;
 
-	if (vv__step_aside(vv__me(), file) || !vv__open_blocks(dir, path, flags)) {
+	if (vv__step_aside(vv__me(), file) || !vv__open_blocks(dir, path, flags, &kind)) {
 		fd = REAL(openat)(dir, path, flags, mode);
-		return opened(
-		    vv__unlikely(fd < 0) && errno == ENOENT ? greenlets(path, flags, before) : fd, flags);
+		if (vv__unlikely(fd < 0) && errno == ENOENT)
+			fd = greenlets(path, flags, before);
+		return opened(fd, flags, kind);
 	}
 	if ((d = vv__detour(strlen(path) + 1))) {
 		fd = (int)vv__detour_run(
 		    d, REAL(openat), dir, (long)vv__detour_copy(d, path, strlen(path) + 1), flags, mode);
 		vv__detour_end(d);
-		return opened(fd, flags);
+		return opened(fd, flags, kind);
 	}
 	vv__hop();
 	fd = REAL(openat)(dir, path, flags, mode);
 	vv__hop_back();
-	return opened(fd, flags);
+	return opened(fd, flags, kind);
 }
 
 VV_EXPORT int open(const char *path, int flags, ...)

@@ -4,9 +4,9 @@
 #ifndef VV_FILE_H
 #define VV_FILE_H
 
-#include "interpose.h"
+#include "fdinfo.h"
 
-/* True if opening path may wait for another process or a device: a named pipe, a modem. */
-bool vv__open_blocks(int dir, const char *path, int flags);
+/* True if opening path may wait for another process or a device: a named pipe, a modem. *kind: what it will give. */
+bool vv__open_blocks(int dir, const char *path, int flags, enum vv__fd_kind *kind);
 
 #endif

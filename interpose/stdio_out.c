@@ -379,10 +379,15 @@ static FILE *open_stream(const char *path, const char *mode)
 /* A named pipe waits for its other end, inside libc. */
 VV_EXPORT FILE *fopen(const char *path, const char *mode)
 {
+	enum vv__fd_kind kind = VV__FD_UNKNOWN;
 	FILE *result;
 
-	if (vv__step_aside(vv__me(), stdio) || !vv__open_blocks(AT_FDCWD, path, 0))
-		return open_stream(path, mode);
+	if (vv__step_aside(vv__me(), stdio) || !vv__open_blocks(AT_FDCWD, path, 0, &kind)) {
+		result = open_stream(path, mode);
+		if (result && kind != VV__FD_UNKNOWN)
+			vv__fdinfo_remember(vv__stream_fd(result), kind);
+		return result;
+	}
 	vv__hop();
 	result = REAL(fopen)(path, mode);
 	vv__hop_back();
