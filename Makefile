@@ -13,7 +13,7 @@ LIBFLAGS := -fPIC -ftls-model=initial-exec -fno-stack-protector
 LDFLAGS_LIB := -shared -Wl,-z,defs -Wl,-z,now -Wl,-soname,libvervet.so
 
 CORE := $(wildcard core/*.c core/api/*.c) core/context_$(ARCH).S
-LIB := $(CORE) $(wildcard interpose/*.c) interpose/syscall_$(ARCH).S $(wildcard shim/lib*.c) shim/settings.c
+LIB := $(CORE) $(wildcard interpose/*.c) interpose/syscall_$(ARCH).S interpose/vfork_$(ARCH).S $(wildcard shim/lib*.c) shim/settings.c
 COMMAND := $(filter-out $(wildcard shim/lib*.c),$(wildcard shim/*.c))
 SEE := $(wildcard see/*.c) shim/run.c shim/elf.c shim/complain.c
 TOOL := $(sort $(COMMAND) $(SEE))

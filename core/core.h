@@ -170,6 +170,7 @@ struct vv_greenlet {
 	uint32_t lend_turns; /* how many it had had when they were noted */
 	bool unwound; /* ended by pthread_exit or cancellation: its shell is not used again */
 	bool behind; /* stayed behind in the parent that forked this process */
+	struct vv_greenlet *bystands; /* in whose place while vfork's child shares memory: nothing is noted */
 	bool traces; /* pinned since it may trace others, or the like: what it makes need not be */
 	void *stack;		       /* if it is one of core/stack.c */
 	struct vv_greenlet *all_next, *all_prev;

@@ -434,7 +434,7 @@ void vv__fd_closing(int fd)
 	struct vv_greenlet *g;
 	struct fd *f;
 
-	if (!atomic_load_explicit(&vv__started, memory_order_relaxed))
+	if (!atomic_load_explicit(&vv__started, memory_order_relaxed) || vv__self->bystands)
 		return;
 	f = look(fd);
 	if (!f || !f->seen || f->dropped || f->private)
@@ -455,7 +455,7 @@ void vv__fd_closing_range(unsigned first, unsigned last)
 {
 	unsigned top = CHUNK * CHUNKS - 1;
 
-	if (!chunks || !atomic_load_explicit(&vv__started, memory_order_relaxed))
+	if (!chunks || !atomic_load_explicit(&vv__started, memory_order_relaxed) || vv__self->bystands)
 		return;
 	for (unsigned c = first / CHUNK; c <= (last < top ? last : top) / CHUNK; c++) {
 		if (!chunks[c])

@@ -123,7 +123,9 @@ struct vv_greenlet **vv__self_of(pthread_t t)
 /* No thread is 0: libc's functions know that themselves, most of them answer ESRCH. */
 struct vv_greenlet *vv__of_thread(pthread_t t)
 {
-	return t ? *vv__self_of(t) : NULL;
+	struct vv_greenlet *g = t ? *vv__self_of(t) : NULL;
+
+	return vv__unlikely(g && g->bystands) ? g->bystands : g;
 }
 
 struct vv_greenlet *vv__main_greenlet(void)

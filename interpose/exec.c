@@ -221,9 +221,14 @@ void vv__exec_env_free(struct vv__exec_env *e)
 	do {                                                                                                 \
 		struct vv_greenlet *g_ = vv__me();                                                           \
 		struct vv__exec_env env_ = vv__exec_env(env);                                                \
-		bool given_ = vv__give_back_kept(g_);                                                        \
+		bool given_;                                                                                 \
 		int r_;                                                                                      \
                                                                                                              \
+		if (vv__unlikely(g_->bystands)) {                                                            \
+			vv__vfork_keep(&env_);                                                               \
+			return call;                                                                         \
+		}                                                                                            \
+		given_ = vv__give_back_kept(g_);                                                             \
 		vv__stats_report_exec();                                                                     \
 		r_ = call;                                                                                   \
 		if (given_)                                                                                  \

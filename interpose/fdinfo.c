@@ -24,6 +24,8 @@ struct vv__fdinfo *vv__fdinfo_make(int fd)
 	struct vv__fdinfo *fresh, *leaf = NULL;
 	unsigned i = (unsigned)fd / VV__FDINFO_LEAF;
 
+	if (vv__unlikely(vv__self->bystands))
+		return &vv__fdinfo_none;
 	if (vv__fdinfo(fd) != &vv__fdinfo_none)
 		return vv__fdinfo(fd);
 	if (i >= VV__FDINFO_LEAVES || !(fresh = vv__pages(VV__FDINFO_LEAF * sizeof(*fresh))))
@@ -54,7 +56,7 @@ void vv__fdinfo_forget(int fd)
 {
 	struct vv__fdinfo *info = vv__fdinfo(fd);
 
-	if (info != &vv__fdinfo_none)
+	if (info != &vv__fdinfo_none && !vv__self->bystands)
 		set(info, 0, VV__FD_UNKNOWN, 0);
 }
 
@@ -84,7 +86,7 @@ void vv__fdinfo_passed(int fd)
 {
 	struct vv__fdinfo *info = vv__fdinfo(fd);
 
-	if (!vv__fdinfo_owned(info))
+	if (!vv__fdinfo_owned(info) || vv__self->bystands)
 		return;
 	if (vv__fdinfo_facts(info) & VV__FD_DUPED)
 		vv__fdinfo_shared();

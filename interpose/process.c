@@ -1,8 +1,8 @@
 /*
  * Processes come and go. A forked child keeps one greenlet, the caller: libc's own fork does the work, and handlers
  * registered before anybody else's do ours, so that the core is whole again when the program's own child handlers
- * run, whichever of libc's functions forked. vfork is fork, with a parent that waits as vfork's does. What waits for
- * a child inside libc (system, pclose, wordexp) goes to a carrier.
+ * run, whichever of libc's functions forked. What waits for a child inside libc (system, pclose, wordexp) goes to a
+ * carrier.
  */
 #include "process.h"
 
@@ -11,8 +11,8 @@
 #include "fdinfo.h"
 #include "hop.h"
 #include "signal.h"
-#include "thread.h"
 #include "stdio.h"
+#include "thread.h"
 
 #include <linux/futex.h>
 #include <pty.h>
@@ -338,7 +338,7 @@ VV_EXPORT pid_t _Fork(void)
 }
 
 /*
- * vfork's parent goes on when its child has called exec or has ended. Both make the kernel walk the child's robust
+ * Where that cannot be (see below), vfork is fork, and its parent goes on when its child has called exec or has ended. Both make the kernel walk the child's robust
  * list: it marks the word there as belonging to a dead owner and wakes who waits for it. The word is shared.
  */
 struct vfork_page {
@@ -376,7 +376,7 @@ static void await_exec(struct vfork_page *p, pid_t pid)
 	vv__hop_back();
 }
 
-VV_EXPORT pid_t vfork(void)
+pid_t vv__vfork_copying(void)
 {
 	long p = vv__syscall(SYS_mmap, NULL, sizeof(struct vfork_page), PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -393,7 +393,64 @@ VV_EXPORT pid_t vfork(void)
 	vv__syscall(SYS_munmap, p, sizeof(struct vfork_page));
 	return pid;
 }
-VV_ALIAS(__vfork, vfork);
+
+/*
+ * vfork's child shares its parent's memory until it calls exec: what it does to descriptors, signals and masks is its own,
+ * but our records of them are its parent's. So meanwhile a bystander is in the greenlet's place, of whom every function
+ * makes the real call and notes nothing. The parent is made to wait on a carrier, as for posix_spawn.
+ */
+struct vfork {
+	void *return_address; /* vfork_x86_64.S's */
+	struct vv_greenlet *parent, child;
+	struct vv__exec_env env; /* that the child has made for its exec */
+	bool hopped;
+};
+
+static struct vv__slab vforks = {.size = sizeof(struct vfork)};
+
+/* Null: the caller's stack is not one that a child can run on, or there is no memory. */
+struct vfork *vv__vfork_begins(void)
+{
+	struct vv_greenlet *g = vv__me();
+	struct vfork *v =
+	    g->slice || g->cooperative || !vv__family_on(process) ? NULL : vv__slab_get(&vforks);
+
+	if (!v)
+		return NULL;
+	vv__fdinfo_shared();
+	v->hopped = vv__birth_begins();
+	v->parent = g;
+	v->child = *g;
+	v->child.bystands = g;
+	v->child.foreign = v->child.is_hub = v->child.pinned = true;
+	v->child.native = v->child.inside = 1;
+	v->child.asked = VV__STAY;
+	v->child.tid = (int)vv__syscall(SYS_getpid); /* tells parent and child apart */
+	v->child.pending = 0;
+	v->child.user = v;
+	vv__self = &v->child;
+	return v;
+}
+
+void vv__vfork_keep(struct vv__exec_env *e)
+{
+	struct vfork *v = vv__self->user;
+
+	vv__exec_env_free(&v->env);
+	v->env = *e;
+}
+
+pid_t vv__vfork_ends(struct vfork *v, long pid)
+{
+	struct vv_greenlet *g = vv__self = v->parent;
+
+	if (pid > 0)
+		vv__forker_note((pid_t)pid, g);
+	vv__exec_env_free(&v->env);
+	vv__birth_ends(v->hopped);
+	vv__slab_put(&vforks, v);
+	return (pid_t)vv__errno_return(pid);
+}
 
 /* Namespaces, capabilities and the ids for files belong to a kernel thread: the greenlet stays on its own from here. */
 #define PINNED(name, params, args)                                                                           \

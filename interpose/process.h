@@ -41,6 +41,8 @@ struct vv__exec_env {
 };
 struct vv__exec_env vv__exec_env(char *const env[]);
 void vv__exec_env_free(struct vv__exec_env *e);
+/* In vfork's child, which does not come back if exec succeeds: its parent will free it. */
+void vv__vfork_keep(struct vv__exec_env *e);
 
 /*
  * A fork of which the program learns nothing: no SIGCHLD, no wait of its own finds the child (clone without exit signal;

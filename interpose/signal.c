@@ -246,15 +246,31 @@ static void name_the_guard(const struct vv_greenlet *g, int sig, siginfo_t *info
 		info->si_code = SEGV_ACCERR;
 }
 
+/* vfork's child takes no signals for the moment that is left until exec: the handler would run in its parent's memory. In
+ * the parent the child has gone, and so the bystander goes, too. */
+static bool is_for_child(struct vv_greenlet *bystander)
+{
+	if (vv__syscall(SYS_getpid) != bystander->tid)
+		return true;
+	vv__self = bystander->bystands;
+	return false;
+}
+
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
+	bool fault = info->si_code > 0 && VV__FAULTS & vv__bit(sig);
 	struct vv_greenlet *g = vv__self, *owner;
 
+	if (vv__unlikely(g && g->bystands) && !fault) {
+		if (is_for_child(g))
+			return;
+		g = vv__self;
+	}
 	if (is_look(g, sig, info)) {
 		look(g, sig, info, context);
 		return;
 	}
-	if (!g || (info->si_code > 0 && VV__FAULTS & vv__bit(sig))) {
+	if (!g || fault) {
 		if (g)
 			name_the_guard(g, sig, info);
 		run(g, sig, info, context);

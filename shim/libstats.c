@@ -49,6 +49,8 @@ void vv__stats_report(void)
 {
 	long stall_us = atomic_load(&vv__stats.longest_stall_ns) / 1000;
 
+	if (vv__self && vv__self->bystands)
+		return; /* vfork's child ends */
 	vv__trace_end();
 	if (!vv__config.stats)
 		return;

@@ -1,0 +1,126 @@
+/*
+ * vfork with other threads: the child shares its parent's memory until exec or _exit, and nothing that it does to its
+ * descriptors, signals and mask is its parent's.
+ */
+#include "net.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+enum { CHILDREN = 100 };
+
+static volatile int shared;
+static int stop, ends[2];
+static volatile sig_atomic_t handled, deaths;
+
+static void handler(int sig)
+{
+	handled += sig == SIGUSR1;
+	deaths += sig == SIGCHLD;
+}
+
+static void *ticker(void *arg)
+{
+	while (!__atomic_load_n(&stop, __ATOMIC_SEQ_CST)) {
+		sleep_ms(1);
+		++*(long *)arg;
+	}
+	return NULL;
+}
+
+/* One that waits on a descriptor that the children close. */
+static void *reader(void *arg)
+{
+	expect(read(ends[0], arg, 1) == 1);
+	return arg;
+}
+
+static int status_of(pid_t pid)
+{
+	int status;
+
+	expect(waitpid(pid, &status, 0) == pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static pid_t run(const char *path, int n)
+{
+	static char *none[] = {NULL};
+	char *argv[] = {"sh", "-c", "exit 7", NULL};
+	int fd = open("/dev/null", O_WRONLY);
+	sigset_t all;
+	pid_t pid;
+
+	sigfillset(&all);
+	pid = vfork();
+	if (pid == 0) {
+		shared = n;
+		sigprocmask(SIG_BLOCK, &all, NULL);
+		signal(SIGUSR1, SIG_IGN);
+		dup2(fd, 1);
+		fcntl(fd, F_SETFD, 0);
+		close(ends[0]);
+		close(ends[1]);
+		execve(path, argv, n % 2 ? environ : none);
+		_exit(127);
+	}
+	close(fd);
+	return pid;
+}
+
+/* What comes for the parent while it waits is not lost. */
+static void tell_of_death(void)
+{
+	int before = deaths;
+	pid_t pid = vfork();
+
+	if (pid == 0)
+		_exit(3);
+	expect(status_of(pid) == 3);
+	while (deaths == before)
+		sleep_ms(1);
+}
+
+static void *runner(void *arg)
+{
+	for (int i = 1; i <= CHILDREN / 4; i++) {
+		expect(status_of(run("/bin/sh", i)) == 7);
+		expect(status_of(run("/no/such/file", i)) == 127);
+	}
+	return arg;
+}
+
+int main(void)
+{
+	struct sigaction before = {.sa_handler = handler}, after;
+	pthread_t t, r, runners[2];
+	sigset_t mask;
+	long ticks = 0;
+	char c;
+
+	expect(pipe(ends) == 0);
+	expect(sigaction(SIGUSR1, &before, NULL) == 0);
+	t = start(ticker, &ticks);
+	r = start(reader, &c);
+	for (int i = 1; i <= CHILDREN; i++) {
+		expect(status_of(run("/bin/sh", i)) == 7);
+		expect(shared == i);
+	}
+	expect(sigaction(SIGCHLD, &before, NULL) == 0);
+	for (int i = 0; i < CHILDREN; i++)
+		tell_of_death();
+	expect(signal(SIGCHLD, SIG_DFL) == handler);
+	for (int i = 0; i < 2; i++)
+		runners[i] = start(runner, NULL);
+	for (int i = 0; i < 2; i++)
+		join(runners[i]);
+	expect(pthread_sigmask(SIG_BLOCK, NULL, &mask) == 0 && !sigismember(&mask, SIGUSR1));
+	expect(sigaction(SIGUSR1, NULL, &after) == 0 && after.sa_handler == handler);
+	expect(raise(SIGUSR1) == 0 && handled == 1);
+	expect(write(ends[1], "x", 1) == 1 && join(r) == &c && c == 'x');
+	__atomic_store_n(&stop, 1, __ATOMIC_SEQ_CST);
+	join(t);
+	printf("%d children, the ticker ticked: %s\n", CHILDREN * 2, ticks > 20 ? "yes" : "no");
+	return 0;
+}
