@@ -338,8 +338,9 @@ VV_EXPORT pid_t _Fork(void)
 }
 
 /*
- * Where that cannot be (see below), vfork is fork, and its parent goes on when its child has called exec or has ended. Both make the kernel walk the child's robust
- * list: it marks the word there as belonging to a dead owner and wakes who waits for it. The word is shared.
+ * Where the real one cannot be (see below) vfork is fork, whose parent goes on when its child has called exec or has ended.
+ * Both make the kernel walk the child's robust list: it marks the word there as belonging to a dead owner and wakes who
+ * waits for it. The word is shared.
  */
 struct vfork_page {
 	_Atomic uint32_t word;
@@ -424,6 +425,7 @@ struct vfork *vv__vfork_begins(void)
 	v->child.bystands = g;
 	v->child.foreign = v->child.is_hub = v->child.pinned = true;
 	v->child.native = v->child.inside = 1;
+	v->child.traces = false;
 	v->child.asked = VV__STAY;
 	v->child.tid = (int)vv__syscall(SYS_getpid); /* tells parent and child apart */
 	v->child.pending = 0;
