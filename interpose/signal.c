@@ -246,26 +246,11 @@ static void name_the_guard(const struct vv_greenlet *g, int sig, siginfo_t *info
 		info->si_code = SEGV_ACCERR;
 }
 
-/* vfork's child takes no signals for the moment that is left until exec: the handler would run in its parent's memory. In
- * the parent the child has gone, and so the bystander goes, too. */
-static bool is_for_child(struct vv_greenlet *bystander)
-{
-	if (vv__syscall(SYS_getpid) != bystander->tid)
-		return true;
-	vv__self = bystander->bystands;
-	return false;
-}
-
-static void on_signal(int sig, siginfo_t *info, void *context)
+static void handle(struct vv_greenlet *g, int sig, siginfo_t *info, void *context)
 {
 	bool fault = info->si_code > 0 && VV__FAULTS & vv__bit(sig);
-	struct vv_greenlet *g = vv__self, *owner;
+	struct vv_greenlet *owner;
 
-	if (vv__unlikely(g && g->bystands) && !fault) {
-		if (is_for_child(g))
-			return;
-		g = vv__self;
-	}
 	if (is_look(g, sig, info)) {
 		look(g, sig, info, context);
 		return;
@@ -288,6 +273,33 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 		vv__prod(owner);
 	if (!(actions[sig].flags & SA_RESTART))
 		undo_interruption(context);
+}
+
+/*
+ * While a bystander is in a greenlet's place (vfork in process.c): the parent can come here just before its child is made or
+ * just after that has gone, and is the greenlet for as long as it takes. The child takes no signal but its own faults for
+ * the moment that is left until exec: the handler would run in its parent's memory.
+ */
+static vv__slow void handle_beside_vfork(
+    struct vv_greenlet *bystander, int sig, siginfo_t *info, void *context)
+{
+	if (vv__syscall(SYS_getpid) == bystander->tid) {
+		vv__self = bystander->bystands;
+		handle(vv__self, sig, info, context);
+		vv__self = bystander;
+	} else if (info->si_code > 0 && VV__FAULTS & vv__bit(sig)) {
+		handle(bystander, sig, info, context);
+	}
+}
+
+static void on_signal(int sig, siginfo_t *info, void *context)
+{
+	struct vv_greenlet *g = vv__self;
+
+	if (vv__unlikely(g && g->bystands))
+		handle_beside_vfork(g, sig, info, context);
+	else
+		handle(g, sig, info, context);
 }
 
 /* ---- kept ones, at a safe point ---- */

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,6 +76,26 @@ static inline struct timespec clock_in(clockid_t clock, int ms)
 	ts.tv_sec += ms / 1000 + ts.tv_nsec / 1000000000;
 	ts.tv_nsec %= 1000000000;
 	return ts;
+}
+
+/* Use the processor for so long. */
+static inline void compute(int ms)
+{
+	struct timespec until = clock_in(CLOCK_MONOTONIC, ms), now;
+
+	do
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	while (now.tv_sec < until.tv_sec || (now.tv_sec == until.tv_sec && now.tv_nsec < until.tv_nsec));
+}
+
+/* All threads on one, so that none has another for itself. */
+static inline void one_processor(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(sched_getcpu(), &set);
+	expect(sched_setaffinity(0, sizeof(set), &set) == 0);
 }
 
 static inline pthread_t start(void *(*fn)(void *), void *arg)

@@ -56,16 +56,6 @@ static long turn(struct ring *r)
 	return done < 0 ? -errno : done;
 }
 
-static void compute(int ms)
-{
-	struct timespec from, t;
-
-	clock_gettime(CLOCK_MONOTONIC, &from);
-	do
-		clock_gettime(CLOCK_MONOTONIC, &t);
-	while ((t.tv_sec - from.tv_sec) * 1000 + (t.tv_nsec - from.tv_nsec) / 1000000 < ms);
-}
-
 static long use(struct ring *r)
 {
 	long result = 1;

@@ -1,24 +1,11 @@
 /* Main traces a child beside threads that compute: ptrace() wants the kernel thread that made the child. */
-#include <pthread.h>
+#include "check.h"
+
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <sys/ptrace.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 static atomic_int over;
-
-static void compute(int ms)
-{
-	struct timespec from, t;
-
-	clock_gettime(CLOCK_MONOTONIC, &from);
-	do
-		clock_gettime(CLOCK_MONOTONIC, &t);
-	while ((t.tv_sec - from.tv_sec) * 1000 + (t.tv_nsec - from.tv_nsec) / 1000000 < ms);
-}
 
 static void *busy(void *arg)
 {

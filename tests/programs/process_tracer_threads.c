@@ -11,16 +11,6 @@
 enum { STOPS = 10, BUSY = 2 };
 static atomic_int over;
 
-static void compute(int ms)
-{
-	struct timespec from, t;
-
-	clock_gettime(CLOCK_MONOTONIC, &from);
-	do
-		clock_gettime(CLOCK_MONOTONIC, &t);
-	while ((t.tv_sec - from.tv_sec) * 1000 + (t.tv_nsec - from.tv_nsec) / 1000000 < ms);
-}
-
 static void *busy(void *unused)
 {
 	while (!over) {

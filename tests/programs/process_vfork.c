@@ -1,23 +1,25 @@
 /*
  * vfork with other threads: the child shares its parent's memory until exec or _exit, and nothing that it does to its
- * descriptors, signals and mask is its parent's.
+ * descriptors, signals and mask is its parent's. Signals come for the parent all the while.
  */
 #include "net.h"
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 enum { CHILDREN = 100 };
 
 static volatile int shared;
 static int stop, ends[2];
-static volatile sig_atomic_t handled, deaths;
+static volatile sig_atomic_t handled, deaths, alarms;
 
 static void handler(int sig)
 {
 	handled += sig == SIGUSR1;
 	deaths += sig == SIGCHLD;
+	alarms += sig == SIGALRM;
 }
 
 static void *ticker(void *arg)
@@ -93,7 +95,8 @@ static void *runner(void *arg)
 
 int main(void)
 {
-	struct sigaction before = {.sa_handler = handler}, after;
+	struct sigaction before = {.sa_handler = handler, .sa_flags = SA_RESTART}, after;
+	struct itimerval often = {{0, 300}, {0, 300}}, never = {0};
 	pthread_t t, r, runners[2];
 	sigset_t mask;
 	long ticks = 0;
@@ -101,6 +104,7 @@ int main(void)
 
 	expect(pipe(ends) == 0);
 	expect(sigaction(SIGUSR1, &before, NULL) == 0);
+	expect(sigaction(SIGALRM, &before, NULL) == 0 && setitimer(ITIMER_REAL, &often, NULL) == 0);
 	t = start(ticker, &ticks);
 	r = start(reader, &c);
 	for (int i = 1; i <= CHILDREN; i++) {
@@ -115,6 +119,7 @@ int main(void)
 		runners[i] = start(runner, NULL);
 	for (int i = 0; i < 2; i++)
 		join(runners[i]);
+	expect(setitimer(ITIMER_REAL, &never, NULL) == 0 && alarms > 100);
 	expect(pthread_sigmask(SIG_BLOCK, NULL, &mask) == 0 && !sigismember(&mask, SIGUSR1));
 	expect(sigaction(SIGUSR1, NULL, &after) == 0 && after.sa_handler == handler);
 	expect(raise(SIGUSR1) == 0 && handled == 1);

@@ -18,15 +18,6 @@ static void *yields(void *arg)
 	return NULL;
 }
 
-static void compute(int ms)
-{
-	struct timespec until = clock_in(CLOCK_MONOTONIC, ms), now;
-
-	do
-		clock_gettime(CLOCK_MONOTONIC, &now);
-	while (now.tv_sec < until.tv_sec || (now.tv_sec == until.tv_sec && now.tv_nsec < until.tv_nsec));
-}
-
 static bool on_first_thread(void)
 {
 	char path[64], usual[64];

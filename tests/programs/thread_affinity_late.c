@@ -13,15 +13,6 @@ static void *yields(void *until)
 	return NULL;
 }
 
-static void compute(int ms)
-{
-	struct timespec end = clock_in(CLOCK_MONOTONIC, ms), now;
-
-	do
-		clock_gettime(CLOCK_MONOTONIC, &now);
-	while (now.tv_sec < end.tv_sec || (now.tv_sec == end.tv_sec && now.tv_nsec < end.tv_nsec));
-}
-
 static void *where(void *cpu)
 {
 	for (int i = 0; i < 100; i++) {

@@ -10,7 +10,7 @@
 static sem_t ready, go;
 static int id;
 
-static void compute(int ms)
+static void burn(int ms)
 {
 	struct timespec t;
 	long until, now;
@@ -80,7 +80,7 @@ static void *thread(void *arg)
 	id = gettid();
 	pthread_setname_np(pthread_self(), "worker (1)");
 	pthread_setname_np(pthread_self(), "worker");
-	compute(50);
+	burn(50);
 	tell_stat("/proc/self/task/%d/%s");
 	tell_comm("/proc/self/task/%d/%s");
 	sem_post(&ready);

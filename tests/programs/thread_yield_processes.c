@@ -35,16 +35,6 @@ static pid_t burner(void)
 	_exit(0);
 }
 
-/* all on one, so that the yielding threads cannot have another for themselves */
-static void one_processor(void)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(sched_getcpu(), &set);
-	expect(sched_setaffinity(0, sizeof(set), &set) == 0);
-}
-
 int main(void)
 {
 	pthread_t t[YIELDERS];

@@ -19,16 +19,6 @@ static void *answer(void *unused)
 	return unused;
 }
 
-/* all on one, so that the answer waits for a yield */
-static void one_processor(void)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(sched_getcpu(), &set);
-	expect(sched_setaffinity(0, sizeof(set), &set) == 0);
-}
-
 int main(void)
 {
 	int yields = 0;
