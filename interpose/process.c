@@ -14,7 +14,6 @@
 #include "stdio.h"
 #include "thread.h"
 
-#include <linux/futex.h>
 #include <pty.h>
 #include <sys/mman.h>
 #include <utmp.h>
@@ -84,7 +83,7 @@ uint64_t vv__mask_beside_fork(struct vv_greenlet *g)
 
 /* Nor is a signal taken meanwhile by a greenlet that needs no turn: in the child the program's signal handlers would find
  * the parent's hub. */
-static void before_fork(void)
+void vv__before_fork(void)
 {
 	struct vv_greenlet *g = vv__me();
 	uint64_t all = ~0ull;
@@ -99,7 +98,7 @@ static void before_fork(void)
 	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &g->fork_mask, sizeof(all));
 }
 
-static void in_parent(void)
+void vv__after_fork_parent(void)
 {
 	struct vv_greenlet *g = vv__me();
 
@@ -108,7 +107,7 @@ static void in_parent(void)
 		end_turn(g);
 }
 
-static void be_child(bool shares_files)
+void vv__after_fork_child(bool shares_files)
 {
 	struct vv_greenlet *g = vv__me();
 
@@ -124,12 +123,12 @@ static void be_child(bool shares_files)
 
 static void in_child(void)
 {
-	be_child(false);
+	vv__after_fork_child(false);
 }
 
 void vv__fork_start(void)
 {
-	REAL(__register_atfork)(before_fork, in_parent, in_child, NULL);
+	REAL(__register_atfork)(vv__before_fork, vv__after_fork_parent, in_child, NULL);
 }
 
 /* What the program has registered, for the fork that libc does not make. */
@@ -187,111 +186,16 @@ pid_t vv__fork_quietly(void)
 		return -EAGAIN;
 	for (unsigned i = n; i-- > 0;)
 		call(handlers[i].prepare);
-	before_fork();
+	vv__before_fork();
 	pid = clone_quietly();
 	if (pid == 0)
 		in_child();
 	else
-		in_parent();
+		vv__after_fork_parent();
 	for (unsigned i = 0; i < n; i++)
 		call(pid == 0 ? handlers[i].child : handlers[i].parent);
 	return (pid_t)pid;
 }
-
-/* A fork that libc does not hear of: in the child, its own record of the thread's id must follow too. */
-long vv__fork_raw(const long *clone_args)
-{
-	const long *a = clone_args;
-	struct vv_greenlet *g = vv__me();
-	long r;
-
-	before_fork();
-	r = vv__syscall(SYS_clone, a[0], a[1], a[2], a[3], a[4]);
-	if (r != 0) {
-		in_parent();
-		return r;
-	}
-	be_child(a[0] & CLONE_FILES);
-	vv__tcb_set_tid(g, g->tid);
-	return 0;
-}
-
-struct birth {
-	int (*fn)(void *);
-	void *arg;
-	bool shares_files;
-};
-
-/* When fn returns, libc ends this thread only; the process follows its last one, with the status of this one. */
-static int born(void *birth)
-{
-	const struct birth *b = birth;
-	int r;
-
-	be_child(b->shares_files);
-	vv__tcb_set_tid(vv__me(), vv__me()->tid);
-	r = b->fn(b->arg);
-	while (atomic_load(&vv__live) > 1)
-		vv__sleep_until(vv__now() + 1000000, 0);
-	vv__syscall(SYS_exit_group, r);
-	return r;
-}
-
-/* A parent that waits may give its child any memory for thread-local data (Chromium's sandbox: zeros), since the child
- * does next to nothing. Where there is no thread control block, which begins with its own address, our functions would
- * find no greenlet: such a child uses its parent's, as vfork's does. */
-static bool has_no_thread_data(int flags, void *tls)
-{
-	const int wanted = CLONE_VM | CLONE_VFORK | CLONE_SETTLS;
-	void *first;
-
-	return (flags & (wanted | CLONE_THREAD)) == wanted && vv__copy_in(&first, tls, sizeof first) == 0 &&
-	       first != tls;
-}
-
-/* A child that copies memory is a fork without handlers. One that shares memory runs as its parent's greenlet: that must
- * make the real calls meanwhile, and for good if it does not wait for the child. With thread-local data of its own the
- * child is a thread that we do not know. */
-VV_EXPORT int clone(int (*fn)(void *), void *stack, int flags, void *arg, ...)
-{
-	struct vv_greenlet *g = vv__me();
-	struct birth b = {fn, arg, flags & CLONE_FILES};
-	pid_t *parent_tid, *child_tid;
-	int error = errno, pid;
-	bool hopped;
-	void *tls;
-	va_list ap;
-
-	va_start(ap, arg);
-	parent_tid = va_arg(ap, pid_t *);
-	tls = va_arg(ap, void *);
-	child_tid = va_arg(ap, pid_t *);
-	va_end(ap);
-	if (has_no_thread_data(flags, tls)) {
-		pid = clone(fn, stack, flags & ~CLONE_SETTLS, arg, parent_tid, NULL, child_tid);
-		errno = pid < 0 ? errno : error;
-		return pid;
-	}
-	if (!vv__family_on(process) || !fn || !stack || flags & (CLONE_THREAD | CLONE_SETTLS))
-		return REAL(clone)(fn, stack, flags, arg, parent_tid, tls, child_tid);
-	if (flags & CLONE_VM) {
-		if (flags & CLONE_VFORK)
-			vv__hop();
-		else if (!g->pinned)
-			vv__pin();
-		pid = REAL(clone)(fn, stack, flags, arg, parent_tid, tls, child_tid);
-		if (flags & CLONE_VFORK)
-			vv__hop_back();
-		return pid;
-	}
-	hopped = vv__birth_begins();
-	before_fork();
-	pid = REAL(clone)(born, stack, flags, &b, parent_tid, tls, child_tid);
-	in_parent();
-	vv__birth_ends(hopped);
-	return pid;
-}
-VV_ALIAS(__clone, clone);
 
 bool vv__birth_begins(void)
 {
@@ -328,130 +232,13 @@ VV_EXPORT pid_t _Fork(void)
 {
 	pid_t pid;
 
-	before_fork();
+	vv__before_fork();
 	pid = REAL(_Fork)();
 	if (pid == 0)
 		in_child();
 	else
-		in_parent();
+		vv__after_fork_parent();
 	return pid;
-}
-
-/*
- * Where the real one cannot be (see below) vfork is fork, whose parent goes on when its child has called exec or has ended.
- * Both make the kernel walk the child's robust list: it marks the word there as belonging to a dead owner and wakes who
- * waits for it. The word is shared.
- */
-struct vfork_page {
-	_Atomic uint32_t word;
-	struct robust_list node;
-	struct robust_list_head head;
-};
-
-static void announce(struct vfork_page *p)
-{
-	p->node.next = &p->head.list;
-	p->head.list.next = &p->node;
-	p->head.futex_offset = (char *)&p->word - (char *)&p->node;
-	vv__syscall(SYS_set_robust_list, &p->head, sizeof(p->head));
-	atomic_store(&p->word, (uint32_t)vv__syscall(SYS_gettid) | FUTEX_WAITERS);
-	vv__syscall(SYS_futex, &p->word, FUTEX_WAKE, 1);
-}
-
-/* True if the child ended before it announced itself. */
-static bool ended(pid_t pid)
-{
-	siginfo_t info = {0};
-
-	return vv__syscall(SYS_waitid, P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT, NULL) || info.si_pid;
-}
-
-static void await_exec(struct vfork_page *p, pid_t pid)
-{
-	struct timespec look = {0, 50000000};
-	uint32_t word;
-
-	vv__hop();
-	while (!((word = atomic_load(&p->word)) & FUTEX_OWNER_DIED) && (word || !ended(pid)))
-		vv__syscall(SYS_futex, &p->word, FUTEX_WAIT, word, &look);
-	vv__hop_back();
-}
-
-pid_t vv__vfork_copying(void)
-{
-	long p = vv__syscall(SYS_mmap, NULL, sizeof(struct vfork_page), PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	pid_t pid = _Fork();
-
-	if (p < 0)
-		return pid;
-	if (pid == 0) {
-		announce((struct vfork_page *)p);
-		return 0;
-	}
-	if (pid > 0)
-		await_exec((struct vfork_page *)p, pid);
-	vv__syscall(SYS_munmap, p, sizeof(struct vfork_page));
-	return pid;
-}
-
-/*
- * vfork's child shares its parent's memory until it calls exec: what it does to descriptors, signals and masks is its own,
- * but our records of them are its parent's. So meanwhile a bystander is in the greenlet's place, of whom every function
- * makes the real call and notes nothing. The parent is made to wait on a carrier, as for posix_spawn.
- */
-struct vfork {
-	void *return_address; /* vfork_x86_64.S's */
-	struct vv_greenlet *parent, child;
-	struct vv__exec_env env; /* that the child has made for its exec */
-	bool hopped;
-};
-
-static struct vv__slab vforks = {.size = sizeof(struct vfork)};
-
-/* Null: the caller's stack is not one that a child can run on, or there is no memory. */
-struct vfork *vv__vfork_begins(void)
-{
-	struct vv_greenlet *g = vv__me();
-	struct vfork *v =
-	    g->slice || g->cooperative || !vv__family_on(process) ? NULL : vv__slab_get(&vforks);
-
-	if (!v)
-		return NULL;
-	vv__fdinfo_shared();
-	v->hopped = vv__birth_begins();
-	v->parent = g;
-	v->child = *g;
-	v->child.bystands = g;
-	v->child.foreign = v->child.is_hub = v->child.pinned = true;
-	v->child.native = v->child.inside = 1;
-	v->child.traces = false;
-	v->child.asked = VV__STAY;
-	v->child.tid = (int)vv__syscall(SYS_getpid); /* tells parent and child apart */
-	v->child.pending = 0;
-	v->child.user = v;
-	vv__self = &v->child;
-	return v;
-}
-
-void vv__vfork_keep(struct vv__exec_env *e)
-{
-	struct vfork *v = vv__self->user;
-
-	vv__exec_env_free(&v->env);
-	v->env = *e;
-}
-
-pid_t vv__vfork_ends(struct vfork *v, long pid)
-{
-	struct vv_greenlet *g = vv__self = v->parent;
-
-	if (pid > 0)
-		vv__forker_note((pid_t)pid, g);
-	vv__exec_env_free(&v->env);
-	vv__birth_ends(v->hopped);
-	vv__slab_put(&vforks, v);
-	return (pid_t)vv__errno_return(pid);
 }
 
 /* Namespaces, capabilities and the ids for files belong to a kernel thread: the greenlet stays on its own from here. */

@@ -14,13 +14,23 @@ void vv__fork_start(void);
 /* g's signal mask; that of a greenlet in the middle of fork is the one that it will have again. */
 uint64_t vv__mask_beside_fork(struct vv_greenlet *g);
 
-/* SYS_clone with arguments that make it a fork. Returns as the kernel does. */
-long vv__fork_raw(const long *clone_args);
+/* Around a fork that runs no handlers. shares_files: parent and child have one table of descriptors. */
+void vv__before_fork(void);
+void vv__after_fork_parent(void);
+void vv__after_fork_child(bool shares_files);
 
 /* Around a call that spawns a process: it takes the kernel milliseconds, so it is made on a carrier. The main greenlet
  * stays: debuggers expect that the thread that forked is the one that traces. Async-signal-safe. */
 bool vv__birth_begins(void);
 void vv__birth_ends(bool hopped);
+
+/* ---- clone.c ---- */
+
+/* Whether SYS_clone (flags, stack) or SYS_clone3 (arguments, size) copies memory and stack: then it is a fork. */
+bool vv__clone_forks(long number, unsigned long a, unsigned long b);
+/* Such a call; they return as the kernel does. */
+long vv__raw_clone(const long *a);
+long vv__raw_clone3(const long *a);
 
 /* ---- forker.c ---- */
 

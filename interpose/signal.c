@@ -276,7 +276,7 @@ static void handle(struct vv_greenlet *g, int sig, siginfo_t *info, void *contex
 }
 
 /*
- * While a bystander is in a greenlet's place (vfork in process.c): the parent can come here just before its child is made or
+ * While a bystander is in a greenlet's place (vfork in clone.c): the parent can come here just before its child is made or
  * just after that has gone, and is the greenlet for as long as it takes. The child takes no signal but its own faults for
  * the moment that is left until exec: the handler would run in its parent's memory.
  */

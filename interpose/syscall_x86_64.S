@@ -6,7 +6,7 @@
  */
 	.set	NUMBERS, 512		/* of vv__emulations */
 	.set	SYS_CLONE, 56
-	.set	CLONE_VM, 0x100
+	.set	SYS_CLONE3, 435
 
 	.text
 	.globl	syscall
@@ -21,11 +21,40 @@ syscall:
 	cmpq	$0, (%rax,%rdi,8)	/* not emulated: the kernel's */
 	je	1f
 	cmp	$SYS_CLONE, %rdi
+	je	3f
+	cmp	$SYS_CLONE3, %rdi
 	jne	vv__emulate_syscall
-	test	$CLONE_VM, %rsi		/* a clone that shares memory */
-	jnz	1f
-	test	%rdx, %rdx		/* or has a stack of its own: the kernel's */
-	jz	vv__emulate_syscall
+3:	push	%rdi
+	.cfi_adjust_cfa_offset 8
+	push	%rsi
+	.cfi_adjust_cfa_offset 8
+	push	%rdx
+	.cfi_adjust_cfa_offset 8
+	push	%rcx
+	.cfi_adjust_cfa_offset 8
+	push	%r8
+	.cfi_adjust_cfa_offset 8
+	push	%r9
+	.cfi_adjust_cfa_offset 8
+	sub	$8, %rsp
+	.cfi_adjust_cfa_offset 8
+	call	vv__clone_forks
+	add	$8, %rsp
+	.cfi_adjust_cfa_offset -8
+	pop	%r9
+	.cfi_adjust_cfa_offset -8
+	pop	%r8
+	.cfi_adjust_cfa_offset -8
+	pop	%rcx
+	.cfi_adjust_cfa_offset -8
+	pop	%rdx
+	.cfi_adjust_cfa_offset -8
+	pop	%rsi
+	.cfi_adjust_cfa_offset -8
+	pop	%rdi
+	.cfi_adjust_cfa_offset -8
+	test	%al, %al
+	jnz	vv__emulate_syscall	/* else it shares memory or has a stack of its own: the kernel's */
 1:	mov	%rdi, %rax		/* number */
 	mov	%rsi, %rdi		/* arguments, one place down */
 	mov	%rdx, %rsi
@@ -42,6 +71,7 @@ syscall:
 	.cfi_endproc
 	.size	syscall, .-syscall
 
+	.hidden	vv__clone_forks
 	.hidden	vv__emulations
 	.hidden	vv__emulate_syscall
 	.hidden	vv__syscall_failed

@@ -9,7 +9,7 @@ enum { WORD = 8, PAGE = 4096, NO_OPERATION = 77 };
 
 static bool word_readable(const void *p)
 {
-	return vv__syscall(SYS_rt_sigprocmask, NO_OPERATION, p, NULL, WORD) != -EFAULT;
+	return p && vv__syscall(SYS_rt_sigprocmask, NO_OPERATION, p, NULL, WORD) != -EFAULT;
 }
 
 bool vv__readable(const void *p, size_t n)

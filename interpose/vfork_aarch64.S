@@ -1,6 +1,6 @@
 /*
  * vfork() for arm64. The child returns first, on its parent's stack; the return address is in a register, of which each
- * has its own. See process.c.
+ * has its own. See clone.c.
  */
 	.set	SYS_CLONE, 220
 	.set	FLAGS, 0x4111		/* CLONE_VM | CLONE_VFORK | SIGCHLD */

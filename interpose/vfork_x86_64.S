@@ -1,6 +1,6 @@
 /*
  * vfork() for x86-64. The child returns first, on its parent's stack, and writes over what this function has there: the
- * return address is kept elsewhere meanwhile (vv__vfork_begins). See process.c.
+ * return address is kept elsewhere meanwhile (vv__vfork_begins). See clone.c.
  */
 	.set	SYS_VFORK, 58
 

@@ -1,10 +1,11 @@
 /*
- * vfork with other threads: the child shares its parent's memory until exec or _exit, and nothing that it does to its
+ * vfork, and clone that does the same, with other threads: the child shares its parent's memory until exec or _exit, and nothing that it does to its
  * descriptors, signals and mask is its parent's. Signals come for the parent all the while.
  */
 #include "net.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -46,28 +47,41 @@ static int status_of(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-static pid_t run(const char *path, int n)
+struct program {
+	const char *path;
+	int n, fd;
+};
+
+static int child(void *arg)
 {
 	static char *none[] = {NULL};
-	char *argv[] = {"sh", "-c", "exit 7", NULL};
-	int fd = open("/dev/null", O_WRONLY);
+	static char *argv[] = {"sh", "-c", "exit 7", NULL};
+	const struct program *p = arg;
 	sigset_t all;
+
+	shared = p->n;
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	signal(SIGUSR1, SIG_IGN);
+	dup2(p->fd, 1);
+	fcntl(p->fd, F_SETFD, 0);
+	close(ends[0]);
+	close(ends[1]);
+	execve(p->path, argv, p->n % 2 ? environ : none);
+	_exit(127);
+}
+
+static pid_t run(const char *path, int n)
+{
+	char stack[32768] __attribute__((aligned(16)));
+	struct program p = {path, n, open("/dev/null", O_WRONLY)};
 	pid_t pid;
 
-	sigfillset(&all);
-	pid = vfork();
-	if (pid == 0) {
-		shared = n;
-		sigprocmask(SIG_BLOCK, &all, NULL);
-		signal(SIGUSR1, SIG_IGN);
-		dup2(fd, 1);
-		fcntl(fd, F_SETFD, 0);
-		close(ends[0]);
-		close(ends[1]);
-		execve(path, argv, n % 2 ? environ : none);
-		_exit(127);
-	}
-	close(fd);
+	if (n % 4 < 2)
+		pid = clone(child, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &p);
+	else if ((pid = vfork()) == 0)
+		child(&p);
+	close(p.fd);
 	return pid;
 }
 

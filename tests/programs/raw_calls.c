@@ -5,6 +5,7 @@
 #include "check.h"
 
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -166,9 +167,23 @@ static void *ends_raw(void *arg)
 	return arg;
 }
 
+static void raw_child(long number, long a, long b, long code)
+{
+	siginfo_t info;
+	long pid = syscall(number, a, b, NULL, NULL, NULL);
+
+	if (pid == 0) {
+		join(start(writes, NULL + (step = 8)));
+		syscall(SYS_exit, code);
+	}
+	tell(syscall(SYS_waitid, P_PID, pid, &info, WEXITED, NULL));
+	printf("status %d\n", info.si_status);
+}
+
 static void ends(void)
 {
 	pthread_t t = start(is_cancelled_later, NULL);
+	struct clone_args copies = {.exit_signal = SIGCHLD};
 	int status;
 	pid_t pid;
 
@@ -186,14 +201,10 @@ static void ends(void)
 	}
 	tell(syscall(SYS_wait4, pid, &status, 0L, NULL) == pid);
 	printf("status %d\n", WEXITSTATUS(status));
-	pid = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
-	if (pid == 0) {
-		join(start(writes, NULL + (step = 8)));
-		syscall(SYS_exit, 4L);
-	}
-	siginfo_t info;
-	tell(syscall(SYS_waitid, P_PID, pid, &info, WEXITED, NULL));
-	printf("status %d\n", info.si_status);
+	raw_child(SYS_clone, SIGCHLD, 0, 4);
+	raw_child(SYS_clone3, (long)&copies, sizeof copies, 5);
+	tell(syscall(SYS_clone3, NULL, sizeof copies));
+	tell(syscall(SYS_clone3, &copies, 8L));
 	t = start(ends_raw, NULL);
 	pthread_join(t, NULL);
 	puts("joined");

@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 
-from patience import descendants
+from patience import descendants, show_group
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LIBRARY = os.path.join(ROOT, "build", "libvervet.so")
@@ -194,7 +194,9 @@ class Server:
         self.watcher.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
+        if kind and issubclass(kind, (TimeoutError, subprocess.TimeoutExpired)):
+            print(f"{'patched' if self.patched else 'plain'} {self.argv}\n{show_group(self.process.pid)}", flush=True)
         self.watching.set()
         self.watcher.join()
         kill_group(self.process)
