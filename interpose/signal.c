@@ -393,12 +393,24 @@ static int install(int sig, const struct sigaction *act, struct sigaction *old, 
 	return 0;
 }
 
+/* vfork's child has its own actions, of which ours are its parent's still. It may end any time: it takes no lock. */
+static int sigaction_beside_vfork(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	int r = REAL(sigaction)(sig, act, old);
+
+	if (r == 0 && old)
+		show(sig, old);
+	return r;
+}
+
 int vv__sigaction(int sig, const struct sigaction *act, struct sigaction *old, bool raw)
 {
 	struct vv_greenlet *g = vv__me();
 	uint64_t before;
 	int r;
 
+	if (vv__unlikely(g->bystands))
+		return sigaction_beside_vfork(sig, act, old);
 	if (!vv__family_on(signal) || vv__is_hub(g) || sig < 1 || sig > VV__SIGNALS)
 		return REAL(sigaction)(sig, act, old);
 	before = vv__lock_masked(&lock);

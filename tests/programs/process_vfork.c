@@ -62,7 +62,8 @@ static int child(void *arg)
 	shared = p->n;
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
-	signal(SIGUSR1, SIG_IGN);
+	if (signal(SIGUSR1, SIG_IGN) != handler || signal(SIGUSR1, SIG_DFL) != SIG_IGN)
+		_exit(99);
 	dup2(p->fd, 1);
 	fcntl(p->fd, F_SETFD, 0);
 	close(ends[0]);
