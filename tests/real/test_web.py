@@ -148,6 +148,8 @@ def apache(mpm):
             assert get(port, "/index.html")[0] == 200
             finish(connections)
             reloaded_under_load(s, port, signal.SIGUSR1)
+            # what tells it to end while it restarts is forgotten, plain too
+            wait_for(lambda: len(bad_lines("errors", "resuming normal operations")) == 4, "the last restart")
             answers.append(s.stop(signal.SIGTERM, timeout=30))
         assert bad_lines("errors", "Doing graceful restart") and bad_lines("errors", "caught SIGTERM")
         assert not (bad := bad_lines("errors", "exit signal|did not exit|error|emerg")), bad
