@@ -591,15 +591,15 @@ static void sleep_until_event(struct vv__hub *h)
 		vv__clock_switch(h->carrier, NULL); /* sleep is nobody's turn */
 	atomic_store(&h->sleeping, 1);
 	if (vv__unlikely(atomic_load(&vv__monitor_deep) == VV__MONITOR_ARMED))
-		vv__monitor_disarm();
+		vv__monitor_hub_sleeps();
 	vv__poller_run(!h->head && !atomic_load(&h->inbox) && !atomic_load(&h->signals));
 	atomic_store(&h->sleeping, 0);
 	if (vv__unlikely(vv__clocks))
 		vv__clock_switch(h->carrier, NULL);
 	if (blocked && !h->doubt && is_blocked(h))
 		report_blocked(h);
-	if (vv__unlikely(atomic_load(&vv__monitor_deep) == VV__MONITOR_DEEP))
-		vv__monitor_arm();
+	if (vv__unlikely(atomic_load(&vv__monitor_deep) != VV__MONITOR_AWAKE))
+		vv__monitor_hub_wakes();
 }
 
 /*

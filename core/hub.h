@@ -220,7 +220,9 @@ int vv__monitor_start(void);
 /* The hub begins to run something, or somebody else does, while the monitor is deep: it is to look soon. */
 void vv__monitor_arm(void);
 /* The hub goes to sleep, and the timer is armed. */
-void vv__monitor_disarm(void);
+void vv__monitor_hub_sleeps(void);
+/* It has slept, and the monitor is deep. */
+void vv__monitor_hub_wakes(void);
 /* The program is about to limit its system calls: before it does. */
 void vv__monitor_without_timer(void);
 void vv__monitor_forget(void);

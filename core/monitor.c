@@ -3,7 +3,7 @@
  * if so gives the hub to another carrier. The greenlet keeps its kernel thread and rejoins at its next Vervet call.
  *
  * It looks every REST when the hub ticks along, twice per threshold while it sees or has lately seen a long stretch,
- * and not at all while the hub sleeps: a hub that wakes sets a timer for it, and takes that back before it sleeps again.
+ * and not at all while the hub sleeps: a hub that wakes sets a timer for it, and takes that back before it sleeps long.
  * When main is alone again it ends: the kernel serves a process with one kernel thread faster (it counts no references to
  * its descriptors). The next thread brings it back.
  */
@@ -21,8 +21,9 @@
 
 enum { REST_NS = 4000000, LONE_NS = 100000000, HEAT = 50, DEEP_AFTER = 16, LOCKS_NS = 1000000000 };
 enum {
-	ARM_NS = 400000, /* a hub that wakes more often had better be looked at every REST, */
-	BUSY = 20,	 /* and so had one that runs for one part in so many */
+	ARM_NS = 100000,    /* a hub that wakes more often had better be looked at every REST, */
+	BUSY = 4,	    /* and so had one that runs for one part in so many */
+	SHORT_NS = 1000000, /* a hub that sleeps no longer leaves the timer armed */
 };
 enum { STEP_NS = 50000000, STEP_AGAIN_NS = 10000000 };
 
@@ -30,7 +31,17 @@ _Atomic int vv__monitor_deep;
 static _Atomic int timer;	/* a timerfd; 0: none */
 static _Atomic bool no_timer;	/* none can be had, or used */
 static _Atomic bool timed;	/* when deep it waits for the timer, not for the futex */
+static _Atomic int64_t expires; /* when it does, if it is armed */
 static _Atomic int alarm_clock; /* futex */
+
+/* The hub's: how it sleeps while the monitor does. */
+static struct {
+	int64_t since;
+	int64_t usual; /* average of its last sleeps */
+	unsigned times;
+	bool expire; /* the timer is to expire */
+} naps;
+
 static struct vv_greenlet monitor_self;
 static _Atomic bool ended; /* there is no monitor */
 static _Atomic bool kept;  /* it must not end */
@@ -76,24 +87,43 @@ void vv__monitor_arm(void)
 {
 	if (atomic_load(&timed)) {
 		atomic_store(&vv__monitor_deep, VV__MONITOR_ARMED);
+		atomic_store(&expires, vv__now() + REST_NS);
 		set_timer(REST_NS);
 	}
 	if (!atomic_load(&timed))
 		wake();
 }
 
-/* Who arms next must find it unarmed only after it is. Now and then it is let expire: the monitor is to see how often the
- * hub wakes, and how long it works then. */
-void vv__monitor_disarm(void)
+/*
+ * Who arms next must find it unarmed only after it is. A hub that sleeps for so short a time that it would only have to arm
+ * it again leaves it. Now and then it is let expire: the monitor is to see how often the hub wakes, and how long it works
+ * then.
+ */
+void vv__monitor_hub_sleeps(void)
 {
 	enum { SOMETIMES = 256 };
-	static unsigned times;
 	int armed = VV__MONITOR_ARMED;
 
-	if (++times % SOMETIMES == 0)
+	naps.since = vv__now();
+	naps.expire = naps.expire || ++naps.times % SOMETIMES == 0;
+	if (naps.expire || naps.usual < SHORT_NS)
 		return;
 	set_timer(0);
 	atomic_compare_exchange_strong(&vv__monitor_deep, &armed, VV__MONITOR_DEEP);
+}
+
+void vv__monitor_hub_wakes(void)
+{
+	int64_t now = vv__now(), slept = now - naps.since;
+	int state = atomic_load(&vv__monitor_deep);
+
+	naps.usual += ((slept < REST_NS ? slept : REST_NS) - naps.usual) / 8;
+	if (state == VV__MONITOR_AWAKE)
+		return;
+	if (state == VV__MONITOR_ARMED && (naps.expire || atomic_load(&expires) - now > REST_NS / 2))
+		return;
+	naps.expire = false;
+	vv__monitor_arm();
 }
 
 static void make_timer(void)
@@ -409,6 +439,7 @@ void vv__monitor_forget(void)
 	atomic_store(&ended, false);
 	atomic_store(&kept, false);
 	memset(&seen, 0, sizeof seen);
+	memset(&naps, 0, sizeof naps);
 	vv__lend_forget();
 	atomic_store(&timer, 0);
 	atomic_store(&timed, false);
