@@ -428,7 +428,7 @@ void vv__yield_to_woken(void)
 	g->hub->offered = now;
 	g->hub->budget = 0; /* by way of the hub, which looks at descriptors */
 	let_others_run(g);
-	if (g->hub->head) /* it came after the caller */
+	if (g->holds && g->hub->head) /* it came after the caller; without the hub that keeps nobody waiting */
 		let_others_run(g);
 	vv__leave(g);
 }
