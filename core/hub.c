@@ -746,10 +746,9 @@ static int start(struct vv__hub *h, struct vv_greenlet *g)
 	r = hand_out(h, g);
 	if (r == 0) {
 		vv__lend_start();
-		r = vv__monitor_start();
-	}
-	if (r == 0)
+		vv__monitor_start();
 		atomic_store(&vv__started, 1);
+	}
 	if (r == 0 && vv__hooks.started)
 		vv__hooks.started();
 	if (r == 0 && vv__config.overflow)

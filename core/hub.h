@@ -216,7 +216,7 @@ void vv__lend_newborn(struct vv_greenlet *g);
 void vv__lend_forget(void);
 
 /* monitor.c */
-int vv__monitor_start(void);
+void vv__monitor_start(void);
 /* The hub begins to run something, or somebody else does, while the monitor is deep: it is to look soon. */
 void vv__monitor_arm(void);
 /* The hub goes to sleep, and the timer is armed. */

@@ -407,24 +407,22 @@ static void *monitor(void *unused)
 	return NULL;
 }
 
-int vv__monitor_start(void)
+/* If it cannot be started now, the next one who needs it tries again. */
+void vv__monitor_start(void)
 {
 	if (!vv__config.handover_ns)
-		return 0;
+		return;
 	make_timer();
-	return vv__thread_start(monitor, NULL);
+	if (vv__thread_start(monitor, NULL) < 0)
+		atomic_store(&ended, true);
 }
 
-/* If it cannot be started now, the next one who needs it tries again. */
 void vv__monitor_need(void)
 {
-	int saved;
+	int saved = errno;
 
-	if (vv__likely(!atomic_load(&ended)) || !atomic_exchange(&ended, false))
-		return;
-	saved = errno;
-	if (vv__monitor_start() < 0)
-		atomic_store(&ended, true);
+	if (vv__unlikely(atomic_load(&ended)) && atomic_exchange(&ended, false))
+		vv__monitor_start();
 	errno = saved;
 }
 
