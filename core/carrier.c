@@ -119,8 +119,8 @@ bool vv__on_alt_stack(struct vv_greenlet *g)
 
 /* ---- the spare list ---- */
 
-/* The first carrier takes the hub or a busy greenlet, but no hop: its id is also the main greenlet's own, under which
- * that may hold locks. */
+/* The first carrier takes the hub or a busy greenlet, but no hop other than main's: its id is also the main greenlet's own,
+ * under which that may hold locks. */
 static void push_spare(struct vv__carrier *c)
 {
 	vv__lock(&spare.lock);
@@ -155,6 +155,23 @@ struct vv__carrier *vv__carrier_take(bool reserved)
 	}
 	vv__unlock(&spare.lock);
 	return c;
+}
+
+static bool homeward; /* main wants to hop to the first one; told to the hub */
+
+struct vv__carrier *vv__carrier_for_hop(struct vv_greenlet *g)
+{
+	bool home = homeward && g == vv__main_greenlet();
+
+	if (home) {
+		homeward = false;
+		vv__lock(&spare.lock);
+		home = spare.first;
+		spare.first = false;
+		spare.reserved -= home;
+		vv__unlock(&spare.lock);
+	}
+	return home ? &first : vv__carrier_take(true);
 }
 
 /* An idle carrier that nobody needed for a while takes itself off the list. */
@@ -490,15 +507,14 @@ bool vv__carrier_spoil(void)
 }
 
 /*
- * Entered. The hub goes on on a spare carrier, and main stays on the kernel thread by whose id others know the process: what it is
- * given there (a nice value, CPUs, namespaces) they see. Nobody else runs there from then on.
+ * Entered, on the first carrier. The hub goes on on a spare one, and main stays on the kernel thread by whose id others
+ * know the process: what it is given there (a nice value, CPUs, namespaces) they see.
  */
 static void stay(struct vv_greenlet *main)
 {
 	struct vv__hub *h = main->hub;
 	struct vv__carrier *c = vv__carrier_take(true);
 
-	first.spoiled = true;
 	atomic_store(&main->state, VV__HOPPING);
 	main->native = 1;
 	main->hopped = true;
@@ -524,11 +540,32 @@ static void settle(struct vv_greenlet *g)
 	}
 	vv__enter(g);
 	if (g->carrier == &first && g->hub->carrier == &first) {
+		first.spoiled = true; /* nobody else runs there from then on */
 		stay(g);
 	} else {
 		vv__leave(g);
 		vv__move(g);
 	}
+}
+
+/* Main waits where the kernel looks for the main thread: on the first carrier, if nobody else is busy there. */
+void vv__hop_home(void)
+{
+	struct vv_greenlet *g = vv__me();
+
+	if (g != vv__main_greenlet() || g->native || vv__direct(g) || g->slice || vv__carrier_reserve() < 0) {
+		vv__hop();
+		return;
+	}
+	g->hop_frame = (uintptr_t)__builtin_frame_address(0);
+	vv__enter(g);
+	if (g->carrier == &first) {
+		stay(g);
+		return;
+	}
+	homeward = true;
+	vv__leave(g);
+	vv__move(g);
 }
 
 void vv__pin(void)

@@ -353,6 +353,8 @@ void vv__fd_give_up(int fd);
  */
 void vv__hop(void);
 void vv__hop_back(void);
+/* The same for a wait in which the kernel is to find main as the process's main thread: signals for the process. */
+void vv__hop_home(void);
 
 /* Make the greenlet native for good: it gets a kernel thread of its own (namespaces, affinity ...). */
 void vv__pin(void);

@@ -447,7 +447,7 @@ static void after_switch(struct vv__hub *h)
 		vv__give_alt_stack(h->carrier, NULL);
 	}
 	if ((g = h->hop)) {
-		struct vv__carrier *c = vv__carrier_take(true);
+		struct vv__carrier *c = vv__carrier_for_hop(g);
 
 		h->hop = NULL;
 		g->carrier = c;

@@ -181,6 +181,8 @@ void vv__unqueue_fds(struct vv__wait *w);
 /* carrier.c */
 struct vv__carrier *vv__carrier_first(struct vv_greenlet *main);
 struct vv__carrier *vv__carrier_take(bool reserved);
+/* The promised one for g, which hops; its registers are saved. */
+struct vv__carrier *vv__carrier_for_hop(struct vv_greenlet *g);
 void vv__carrier_give(struct vv__carrier *c, void *job);
 int vv__carrier_reserve(void);
 /* The stack of a kernel thread of ours. */

@@ -1,7 +1,8 @@
 /*
  * Waiting for signals. sigwait and its like take what is kept for the greenlet, else hop into the real call, whose
- * kernel thread is then the one that the kernel gives the signal to. A signal that another greenlet directs at the
- * waiter is kept, and SIGCANCEL ends the call: it is blocked before the last look and waited for, too, so none is
+ * kernel thread is then the one that the kernel gives the signal to; main waits on the process's first one, for the
+ * kernel asks that first, and a signal without a handler may end the process. A signal that another greenlet directs at
+ * the waiter is kept, and SIGCANCEL ends the call: it is blocked before the last look and waited for, too, so none is
  * missed. sigsuspend and pause park.
  */
 #include "interpose.h"
@@ -105,7 +106,7 @@ static int wait_for(struct vv_greenlet *g, uint64_t set, siginfo_t *info, int64_
 	if (r != -EAGAIN || (deadline != VV__FOREVER && deadline <= vv__now()))
 		return r;
 	vv__install_cancel_handler(); /* for a look that comes when the call has ended */
-	vv__hop();
+	vv__hop_home();
 	block_cancel(SIG_BLOCK);
 	atomic_store(awaited(g), set);
 	r = wait_natively(g, set, info, deadline);
