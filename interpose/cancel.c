@@ -35,8 +35,8 @@ static void on_cancel(int sig, siginfo_t *info, void *context)
 {
 	struct vv_greenlet *g = vv__self, *owner = vv__look_owner(g, info);
 
-	if (info->si_code == SI_TIMER)
-		vv__timer_expired(info);
+	if (info->si_code == SI_TIMER && vv__timer_expired(info))
+		vv__interrupt_call(context);
 	if (!owner)
 		return;
 	if (owner != g || g->is_hub || g->inside) {

@@ -229,6 +229,69 @@ static void undo_interruption(ucontext_t *uc)
 #endif
 }
 
+#ifdef __x86_64__
+/* Calls that wait as long as it takes; those that the kernel interrupts whatever the handler's flags are not here. */
+static bool may_be_interrupted(long call)
+{
+	switch (call) {
+	case SYS_read:
+	case SYS_readv:
+	case SYS_preadv:
+	case SYS_preadv2:
+	case SYS_pread64:
+	case SYS_write:
+	case SYS_writev:
+	case SYS_pwritev:
+	case SYS_pwritev2:
+	case SYS_pwrite64:
+	case SYS_recvfrom:
+	case SYS_recvmsg:
+	case SYS_recvmmsg:
+	case SYS_sendto:
+	case SYS_sendmsg:
+	case SYS_sendmmsg:
+	case SYS_connect:
+	case SYS_accept:
+	case SYS_accept4:
+	case SYS_splice:
+	case SYS_tee:
+	case SYS_vmsplice:
+	case SYS_sendfile:
+	case SYS_open:
+	case SYS_openat:
+	case SYS_ioctl:
+	case SYS_fcntl:
+	case SYS_flock:
+	case SYS_wait4:
+	case SYS_waitid:
+	case SYS_mq_timedsend:
+	case SYS_mq_timedreceive:
+		return true;
+	}
+	return false;
+}
+#endif
+
+/*
+ * A handler without SA_RESTART has run within one of ours that has it: the call that the kernel is about to make again ends
+ * instead. The system call instruction leaves its own end in a register, by which one that was made is known from one
+ * that is about to be.
+ */
+void vv__interrupt_call(void *context)
+{
+#ifdef __x86_64__
+	enum { SYSCALL = 0x050f };
+	greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
+	uint16_t next;
+
+	memcpy(&next, (const void *)regs[REG_RIP], 2);
+	if (next != SYSCALL || regs[REG_RCX] != regs[REG_RIP] + 2 || !may_be_interrupted(regs[REG_RAX]))
+		return;
+	regs[REG_RAX] = -EINTR;
+	regs[REG_RIP] += 2;
+#endif
+}
+
 /* When RLIMIT_SIGPENDING is reached the kernel still delivers a look, but it forgets what came with it. */
 static bool is_look(struct vv_greenlet *g, int sig, const siginfo_t *info)
 {

@@ -101,6 +101,9 @@ struct vv__kernel_action {
 /* As sigaction; raw: as the system call, with the caller's flags and restorer where there is no handler. */
 int vv__sigaction(int sig, const struct sigaction *act, struct sigaction *old, bool raw);
 
+/* From one of our own handlers: the call that it interrupted ends with EINTR, as the handler that the program has asks. */
+void vv__interrupt_call(void *context);
+
 /* ---- cancel.c ---- */
 
 /* SIGCANCEL makes a greenlet on another kernel thread look at its cancellation, its place, its sigwait. */
@@ -133,8 +136,8 @@ long vv__send_look(int tid, int sig, struct vv_greenlet *g);
 
 /* ---- timer.c, sched.c ---- */
 
-/* SIGCANCEL came from a timer that is to signal one greenlet. */
-void vv__timer_expired(const siginfo_t *info);
+/* SIGCANCEL came from a timer that is to signal one greenlet. True if a handler has run here that ends blocking calls. */
+bool vv__timer_expired(const siginfo_t *info);
 /* What it sent has been taken: notes how often it has expired meanwhile. */
 void vv__timer_taken(siginfo_t *info);
 long vv__raw_timer_create(const long *a);

@@ -41,27 +41,42 @@ static struct route *find(int timer)
 	return NULL;
 }
 
-void vv__timer_expired(const siginfo_t *info)
+/* Handlers that run here for me, in the middle of my call; what ran before them is still told to whoever waits. */
+static bool run_handlers_here(struct vv_greenlet *me)
+{
+	uint8_t before = me->handled, ran;
+
+	me->handled = 0;
+	vv__run_handlers(me);
+	ran = me->handled;
+	me->handled |= before;
+	return ran & VV__HANDLED_INTERRUPT;
+}
+
+bool vv__timer_expired(const siginfo_t *info)
 {
 	struct route *r = find(info->si_timerid);
 	struct vv_greenlet *me = vv__self, *g = r ? atomic_load(&r->g) : NULL;
 	siginfo_t copy = *info;
 
 	if (!g || g->id != r->id)
-		return;
+		return false;
 	copy.si_signo = r->sig;
 	copy.si_value = r->value;
 	if (atomic_exchange(&r->kept, true)) {
 		atomic_fetch_add(&r->overrun, 1 + info->si_overrun);
-		return;
+		return false;
 	}
 	atomic_store(&r->overrun, info->si_overrun);
 	if (vv__keep(r->sig, &copy, g, true) < 0)
 		atomic_store(&r->kept, false);
-	else if (me && !me->is_hub && !me->inside && !(g->mask & vv__bit(r->sig)))
-		g == me ? vv__run_handlers(g) : vv__prod(g);
-	else
+	else if (!me || me->is_hub || me->inside || g->mask & vv__bit(r->sig))
 		vv__hub_signal();
+	else if (g == me)
+		return run_handlers_here(me);
+	else
+		vv__prod(g);
+	return false;
 }
 
 void vv__timer_taken(siginfo_t *info)

@@ -93,6 +93,7 @@ int main(void)
 	pthread_t t;
 
 	sigaction(SIGUSR1, &act, NULL);
+	interrupted(NULL); /* nothing but main yet */
 	expect(pipe(ends) == 0);
 	t = start(beside, &ends[0]);
 	interrupted(NULL);
