@@ -5,6 +5,7 @@
 #include "process.h"
 
 #include "fdinfo.h"
+#include "futex.h"
 #include "hop.h"
 #include "thread.h"
 
@@ -48,6 +49,13 @@ long vv__raw_clone3(const long *a)
 	return raw_fork(SYS_clone3, a, c->flags & CLONE_FILES);
 }
 
+/* The kernel will clear a word of ours at a thread's end, and wake who waits for that. */
+static void note_end(unsigned long flags)
+{
+	if (flags & CLONE_VM && flags & CLONE_CHILD_CLEARTID)
+		vv__futex_cleared();
+}
+
 bool vv__clone_forks(long number, unsigned long a, unsigned long b)
 {
 	const unsigned long no_fork = CLONE_VM | CLONE_THREAD | CLONE_SETTLS;
@@ -56,6 +64,7 @@ bool vv__clone_forks(long number, unsigned long a, unsigned long b)
 	if (number == SYS_clone3 &&
 	    (b < CLONE_ARGS_SIZE_VER0 || vv__copy_in(&c, (const void *)a, CLONE_ARGS_SIZE_VER0) < 0))
 		return false;
+	note_end(c.flags);
 	return !(c.flags & no_fork) && !c.stack;
 }
 
@@ -259,7 +268,8 @@ static bool has_no_thread_data(const struct birth *b)
 /* With thread-local data of its own the child is a thread that we do not know. */
 static int clone_as_asked(struct birth *b)
 {
-	if (!vv__family_on(process) || !b->fn || !b->stack || b->flags & (CLONE_THREAD | CLONE_SETTLS))
+	note_end(b->flags);
+	if (!vv__family_on(process) || !b->fn || !b->stack || b->flags & CLONE_SETTLS)
 		return clone_real(b, b->fn, b->arg);
 	if (!(b->flags & CLONE_VM))
 		return clone_copying(b);

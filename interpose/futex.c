@@ -3,7 +3,8 @@
  *
  * A waiter parks on the word's address. A wake wakes parked waiters first and then, if it may wake more, asks the kernel,
  * where those wait that did not come through here: native greenlets, inline system calls. A wait without
- * FUTEX_PRIVATE_FLAG may be ended by another process: it parks only if the word is in private memory, else it hops.
+ * FUTEX_PRIVATE_FLAG may be ended by another process: it parks only if the word is in private memory, else it hops. So do
+ * all such waits once the program has made threads by clone of whose end the kernel tells by a word.
  *
  * The priority-inheriting operations are done here, on the greenlets' own ids, which the kernel does not know.
  */
@@ -144,11 +145,18 @@ static bool is_there(const uint32_t *word)
 	return true;
 }
 
+static _Atomic int kernel_clears;
+
+void vv__futex_cleared(void)
+{
+	atomic_store(&kernel_clears, 1);
+}
+
 static long futex_wait(struct vv_greenlet *g, struct call *c)
 {
 	if (vv__direct(g) || is_odd(c->word) || bad_time(c) || c->value3 == 0 || !is_there(c->word))
 		return raw(c->raw);
-	if (c->op & FUTEX_PRIVATE_FLAG || is_private(c->word))
+	if (c->op & FUTEX_PRIVATE_FLAG || (!atomic_load(&kernel_clears) && is_private(c->word)))
 		return wait_parked(c);
 	return raw_hopped(c->raw);
 }

@@ -194,8 +194,10 @@ static long set_tid_address(const long *a)
 {
 	struct vv_greenlet *g = vv__me();
 
-	if (g->foreign || vv__syscall(SYS_gettid) != vv__carrier_tid(g) || !atomic_load(&vv__started))
+	if (g->foreign || vv__syscall(SYS_gettid) != vv__carrier_tid(g) || !atomic_load(&vv__started)) {
+		vv__futex_cleared();
 		return raw(SYS_set_tid_address, a);
+	}
 	return g->tid;
 }
 
