@@ -171,10 +171,10 @@ static long io_uring_enter(const long *a)
 	return N(2) > 0 ? raw_hopped(SYS_io_uring_enter, a) : raw(SYS_io_uring_enter, a);
 }
 
-/* libc has answers of its own for clocks of CPU time. */
+/* libc has answers of its own for clocks of CPU time; the kernel for the caller's, which is none to sleep on. */
 static long sleep_by_clock(const long *a)
 {
-	if (vv__of_clock(N(0)))
+	if (N(0) != CLOCK_THREAD_CPUTIME_ID && vv__of_clock(N(0)))
 		return -clock_nanosleep(N(0), N(1), P(2), P(3));
 	if (vv__direct(vv__me()) ||
 	    (N(0) != CLOCK_REALTIME && N(0) != CLOCK_MONOTONIC && N(0) != CLOCK_BOOTTIME))

@@ -91,6 +91,7 @@ static void queue_for_thread(void)
 	t = start(receive, NULL);
 	while (!tid)
 		sched_yield();
+	ask();
 	tell(syscall(SYS_rt_sigqueueinfo, tid, SIGUSR2, &info));
 	while (got < 1)
 		sched_yield();
