@@ -382,6 +382,7 @@ static void prod_owners(void)
 
 void vv__claim_kept(struct vv_greenlet *g)
 {
+	atomic_thread_fence(memory_order_seq_cst); /* the hub keeps, then looks who does not block it */
 	for (uint64_t left = atomic_load(&nobodys) & ~g->mask; left; left &= left - 1)
 		assign(__builtin_ctzl(left) + 1, g);
 }

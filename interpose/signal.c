@@ -91,9 +91,13 @@ static long send_kept(struct vv_greenlet *g, int sig)
  * The program may compute on without another call into Vervet. */
 static void send_unmasked(struct vv_greenlet *g)
 {
-	uint64_t set = atomic_load(&g->pending) & ~g->mask & ~VV__LIBC_SIGNALS, before;
+	uint64_t set, before;
 
-	if (!set || g->is_hub || g->inside)
+	if (g->is_hub || g->inside)
+		return;
+	vv__claim_kept(g);
+	set = atomic_load(&g->pending) & ~g->mask & ~VV__LIBC_SIGNALS;
+	if (!set)
 		return;
 	before = vv__block_to_send();
 	for (; set; set &= set - 1)
