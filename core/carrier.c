@@ -51,7 +51,8 @@ void vv__note_mask(struct vv_greenlet *g, uint64_t mask)
 	if (g->carrier)
 		g->carrier->mask = mask;
 	if (changes) {
-		vv__unblocked(mask);
+		if (!g->away) /* else the kernel has its own thread for what it does not block */
+			vv__unblocked(mask);
 		atomic_store_explicit(&vv__hub.masks_dirty, 1, memory_order_relaxed);
 	}
 }

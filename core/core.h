@@ -489,6 +489,8 @@ int *vv__tcb_tid_word(struct vv_greenlet *g);
 void vv__set_mask(struct vv_greenlet *g, uint64_t mask);
 /* The same when the kernel has it already (entering and leaving a handler). */
 void vv__note_mask(struct vv_greenlet *g, uint64_t mask);
+/* From now on signals may come whose order matters: two kernel threads must not get them at once for one greenlet. */
+void vv__keep_signals_in_order(void);
 /* The kernel has this alternate signal stack for g's kernel thread now. From the first one on, every carrier gets the stack
  * of the greenlet that it runs. */
 void vv__note_alt_stack(struct vv_greenlet *g, const stack_t *stack);

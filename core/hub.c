@@ -435,6 +435,21 @@ void vv__yield_to_woken(void)
 
 /* ---- the loop ---- */
 
+static _Atomic bool in_order;
+
+void vv__keep_signals_in_order(void)
+{
+	atomic_store(&in_order, true);
+}
+
+/* g is about to get a kernel thread of its own: this one has taken its last signal for it before that takes the first. */
+static void give(struct vv__hub *h, struct vv_greenlet *g, struct vv__carrier *c)
+{
+	if (vv__unlikely(atomic_load_explicit(&in_order, memory_order_relaxed)) && h->carrier->mask != ~0ul)
+		vv__set_kernel_mask(h->carrier, ~0ul);
+	vv__carrier_give(c, g);
+}
+
 /* What a greenlet has left to be done once its registers are saved. */
 static void after_switch(struct vv__hub *h)
 {
@@ -452,7 +467,7 @@ static void after_switch(struct vv__hub *h)
 		h->hop = NULL;
 		g->carrier = c;
 		vv__trace(VV__TRACE_RUN, g->id, 0, c->tid, VV__TRACE_READY);
-		vv__carrier_give(c, g);
+		give(h, g, c);
 	}
 	if ((g = h->slice)) {
 		h->slice = NULL;
@@ -485,7 +500,7 @@ static bool give_away(struct vv__hub *h, struct vv_greenlet *g)
 	atomic_fetch_add(&h->away, 1);
 	vv__takes_its_own();
 	vv__trace(VV__TRACE_RUN, g->id, 0, c->tid, VV__TRACE_READY);
-	vv__carrier_give(c, g);
+	give(h, g, c);
 	return true;
 }
 
@@ -531,13 +546,13 @@ static int mask_of(struct vv_greenlet *g, void *mask)
 /*
  * While the hub looks at events the kernel thread blocks only what every greenlet blocks that has no kernel thread of its
  * own. (Those take their signals themselves: one that came here would reach them late.) A signal too few does no harm (it
- * is kept), so asking all of them can wait for as many turns as there are greenlets to ask.
+ * is kept), so asking all of them can wait for as many turns as there are greenlets to ask, unless order matters.
  */
 static void set_idle_mask(struct vv__hub *h)
 {
 	uint64_t mask = ~0ul;
 
-	if (h->masks_rest) {
+	if (h->masks_rest && !atomic_load_explicit(&in_order, memory_order_relaxed)) {
 		h->masks_rest--;
 	} else if (vv__unlikely(atomic_exchange(&h->masks_dirty, 0))) {
 		atomic_store(&h->idle_mask, ~0ul);

@@ -313,6 +313,18 @@ static void name_the_guard(const struct vv_greenlet *g, int sig, siginfo_t *info
 		info->si_code = SEGV_ACCERR;
 }
 
+/* Signals that queue come in order: if some are kept for g, the first of them is handled here, and this one is the last. */
+static void take_turns(struct vv_greenlet *g, int sig, siginfo_t *info, void *context)
+{
+	siginfo_t first;
+
+	vv__claim_kept(g);
+	if (!vv__take_kept(g, vv__bit(sig), false, &first))
+		return;
+	keep(g, sig, info, info->si_code == SI_TKILL, context);
+	*info = first;
+}
+
 static void handle(struct vv_greenlet *g, int sig, siginfo_t *info, void *context)
 {
 	bool fault = info->si_code > 0 && VV__FAULTS & vv__bit(sig);
@@ -330,6 +342,8 @@ static void handle(struct vv_greenlet *g, int sig, siginfo_t *info, void *contex
 	}
 	owner = owner_of(g, sig, info);
 	if (owner == g && !g->inside) {
+		if (sig > VV__SIGSETXID)
+			take_turns(g, sig, info, context);
 		run(g, sig, info, context);
 		return;
 	}
@@ -438,6 +452,8 @@ static int install(int sig, const struct sigaction *act, struct sigaction *old, 
 		actions[sig].flags = act->sa_flags;
 		actions[sig].mask = act->sa_mask;
 		actions[sig].handler = act->sa_handler;
+		if (sig > VV__SIGSETXID)
+			vv__keep_signals_in_order();
 	}
 	r = REAL(sigaction)(sig, &ours, &had);
 	if (r != 0) {
