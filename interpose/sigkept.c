@@ -1,7 +1,7 @@
 /*
  * Kept signals: those that arrived inside Vervet or belong to another greenlet than the one that the kernel chose.
  *
- * A pool of fixed size in static storage, a list per signal number in order of arrival. As in the kernel a standard
+ * A pool, the first part of it in static storage, a list per signal number in order of arrival. As in the kernel a standard
  * signal is kept once per greenlet and once for the process; real-time signals queue. An entry belongs to a greenlet
  * (directed at it, or chosen for it among those that do not block the signal) or, until the hub has chosen, to nobody.
  * g->pending has a bit for every entry that belongs to g.
@@ -12,9 +12,10 @@
 
 #include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
-enum { POOL = 1024 };
+enum { POOL = 1024, MOST = 65536 };
 
 struct kept {
 	struct kept *next;
@@ -27,9 +28,10 @@ struct kept {
 
 static _Atomic int lock;
 static struct kept pool[POOL], *unused;
-static int fresh;
+static struct kept *room = pool; /* never used yet: */
+static int fresh = POOL;
 static _Atomic int kept; /* how many in all lists */
-static struct kept *list[VV__SIGNALS + 1];
+static struct kept *list[VV__SIGNALS + 1], **end[VV__SIGNALS + 1];
 static _Atomic uint64_t present; /* signals with an entry */
 static _Atomic uint64_t nobodys; /* signals with an entry that is nobody's */
 
@@ -83,51 +85,79 @@ static void review(int sig, struct vv_greenlet *g)
 		atomic_fetch_and(&present, ~vv__bit(sig));
 }
 
-static void discard(struct kept **p)
+static void discard(struct kept **p, int sig)
 {
 	struct kept *k = *p;
 
 	*p = k->next;
+	if (!k->next)
+		end[sig] = p;
 	k->next = unused;
 	unused = k;
 	atomic_fetch_sub(&kept, 1);
+}
+
+/* A burst is as long as the kernel's queue. In a handler: no lock but ours. */
+static void make_room(void)
+{
+	long p = vv__syscall(
+	    SYS_mmap, NULL, sizeof pool, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p < 0 && p > -4096)
+		return;
+	room = (struct kept *)p;
+	fresh = POOL;
 }
 
 static struct kept *allocate(void)
 {
 	struct kept *k = unused;
 
-	if (!k)
-		return fresh < POOL ? &pool[fresh++] : NULL;
-	unused = k->next;
-	return k;
+	if (k) {
+		unused = k->next;
+		return k;
+	}
+	if (!fresh && atomic_load(&kept) < MOST)
+		make_room();
+	return fresh ? &room[--fresh] : NULL;
 }
 
 /* A forked child starts without pending signals: what was kept is the parent's. */
 void vv__kept_forget(void)
 {
 	memset(list, 0, sizeof list);
+	memset(end, 0, sizeof end);
 	unused = NULL;
-	fresh = 0;
+	room = pool;
+	fresh = POOL;
 	atomic_store(&kept, 0);
 	atomic_store(&present, 0);
 	atomic_store(&nobodys, 0);
 }
 
+/* Of a standard signal there is one at a time. */
+static bool is_there(int sig, const siginfo_t *info, struct vv_greenlet *g, bool directed)
+{
+	if (sig > VV__SIGSETXID)
+		return false;
+	if (directed && info->si_code == SI_TIMER) /* timer.c sends one at a time, as the kernel */
+		return false;
+	for (struct kept *k = list[sig]; k; k = k->next)
+		if (k->directed == directed && (!directed || is_of(k, g)))
+			return true;
+	return false;
+}
+
 int vv__keep(int sig, const siginfo_t *info, struct vv_greenlet *g, bool directed)
 {
 	uint64_t before = vv__lock_masked(&lock);
-	struct kept **p = &list[sig], *k;
-	bool from_timer =
-	    directed && info->si_code == SI_TIMER; /* timer.c sends one at a time, as the kernel */
+	struct kept *k;
 	int r = -EAGAIN;
 
-	for (; *p; p = &(*p)->next)
-		if (sig <= VV__SIGSETXID && !from_timer && (*p)->directed == directed &&
-		    (!directed || is_of(*p, g))) {
-			r = 0;
-			goto out;
-		}
+	if (is_there(sig, info, g, directed)) {
+		r = 0;
+		goto out;
+	}
 	k = allocate();
 	if (!k)
 		goto out;
@@ -135,7 +165,8 @@ int vv__keep(int sig, const siginfo_t *info, struct vv_greenlet *g, bool directe
 	k->next = NULL;
 	k->directed = directed;
 	k->info = *info;
-	*p = k;
+	*(end[sig] ? end[sig] : &list[sig]) = k;
+	end[sig] = &k->next;
 	atomic_fetch_or(&present, vv__bit(sig));
 	give(k, sig, g);
 	r = 0;
@@ -161,7 +192,7 @@ int vv__take_kept(struct vv_greenlet *g, uint64_t set, bool shared, siginfo_t *i
 			if (!is_of(*p, g) && !(shared && !(*p)->directed))
 				continue;
 			*info = (*p)->info;
-			discard(p);
+			discard(p, sig);
 			review(sig, owner);
 			found = sig;
 			break;
@@ -218,7 +249,7 @@ void vv__drop_kept(int sig)
 	while (list[sig]) {
 		struct vv_greenlet *owner = list[sig]->g;
 
-		discard(&list[sig]);
+		discard(&list[sig], sig);
 		review(sig, owner);
 	}
 	vv__unlock_masked(&lock, before);
@@ -240,7 +271,7 @@ void vv__pass_on_kept(struct vv_greenlet *g, uint64_t set, bool ends)
 				give(*p, sig, NULL);
 				passed = true;
 			} else if (is_of(*p, g) && ends) {
-				discard(p);
+				discard(p, sig);
 				continue;
 			}
 			p = &(*p)->next;
