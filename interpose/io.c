@@ -98,15 +98,17 @@ static long read_now(struct vv__fdcall *c, const struct iovec *iov, int n, int f
 	return preadv2_raw(c->fd, iov, n, CURRENT, flags | RWF_NOWAIT);
 }
 
-/* The attempt, with what its errors teach. */
+/* The attempt, with what its errors teach: ENOTSOCK that it is a file, of which there is nothing to wait for. */
 static long read_learning(struct vv__fdcall *c, const struct iovec *iov, int n, int flags)
 {
 	long r = read_now(c, iov, n, flags);
 
 	while (
 	    vv__unlikely(r == -ENOTSOCK || r == -EOPNOTSUPP || (r == -EAGAIN && c->kind == VV__FD_UNKNOWN))) {
-		if (!learn(c, r) || is_file(c->kind))
+		if (!learn(c, r))
 			break;
+		if (is_file(c->kind))
+			return r == -EAGAIN ? -ENOTSOCK : r;
 		r = read_now(c, iov, n, flags);
 	}
 	return r;
