@@ -56,7 +56,6 @@ int main(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	alarm(15);
 	for (int i = 0; i < 60 && awaited < 20; i++) {
 		usleep(i * 100);
 		awaited += once();
