@@ -505,6 +505,11 @@ void vv__abandon_waits(struct vv_greenlet *g);
 
 /* The calling kernel thread is about to become a parent. */
 void vv__fork_begins(void);
+/* dl_iterate_phdr, but not while another thread forks: the second and third are around a fork, in the parent. */
+struct dl_phdr_info;
+int vv__each_object(int (*look)(struct dl_phdr_info *, size_t, void *), void *arg);
+void vv__objects_begin(void);
+void vv__objects_end(void);
 /* The child side of fork: forget hub, carriers and every greenlet but the caller, who becomes main. shares_files: the parent
  * goes on with the same table of descriptors. */
 void vv__fork_child(bool shares_files);

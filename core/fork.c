@@ -6,8 +6,10 @@
 #include "hub.h"
 #include "trace.h"
 
+#include <link.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 static void become_main(struct vv_greenlet *g)
 {
@@ -27,6 +29,49 @@ static void become_main(struct vv_greenlet *g)
 	atomic_store(&g->state, VV__RUNNING);
 }
 
+/*
+ * The dynamic linker's list of objects has a lock of which fork does not know: a child that looks at the list waits for ever
+ * if another thread of its parent's did so at that moment. So nobody of ours does while one forks. A program may, and
+ * may fork there: who forks does not wait for long.
+ */
+static _Atomic int looking, forking;
+
+static void a_moment(void)
+{
+	struct timespec t = {0, 20000};
+
+	vv__syscall(SYS_nanosleep, &t, NULL);
+}
+
+int vv__each_object(int (*look)(struct dl_phdr_info *, size_t, void *), void *arg)
+{
+	int r;
+
+	atomic_fetch_add(&looking, 1);
+	while (atomic_load(&forking)) {
+		atomic_fetch_sub(&looking, 1);
+		a_moment();
+		atomic_fetch_add(&looking, 1);
+	}
+	r = dl_iterate_phdr(look, arg);
+	atomic_fetch_sub(&looking, 1);
+	return r;
+}
+
+void vv__objects_begin(void)
+{
+	enum { PATIENCE = 500 };
+
+	atomic_fetch_add(&forking, 1);
+	for (int i = 0; i < PATIENCE && atomic_load(&looking); i++)
+		a_moment();
+}
+
+void vv__objects_end(void)
+{
+	atomic_fetch_sub(&forking, 1);
+}
+
 void vv__fork_begins(void)
 {
 	struct vv__carrier *c = vv__me()->carrier;
@@ -40,6 +85,8 @@ void vv__fork_child(bool shares_files)
 	struct vv_greenlet *g = vv__me();
 
 	vv__locks_forked();
+	atomic_store(&looking, 0);
+	atomic_store(&forking, 0);
 	vv__trace_forked();
 	vv__clocks_forget();
 	atomic_store(&vv__started, 0);

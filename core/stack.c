@@ -76,7 +76,7 @@ static bool is_executable(void)
 	static _Atomic unsigned long long seen;
 	struct objects o = {.seen = atomic_load(&seen)};
 
-	dl_iterate_phdr(look_at, &o);
+	vv__each_object(look_at, &o);
 	if (o.executable)
 		atomic_store(&unsupported, true);
 	atomic_store(&seen, o.now);

@@ -57,7 +57,7 @@ bool vv__is_go(void *(*fn)(void *))
 
 	if (_dl_find_object((void *)fn, &object) || (uintptr_t)object.dlfo_link_map == atomic_load(&last))
 		return false;
-	dl_iterate_phdr(look_at_object, &s);
+	vv__each_object(look_at_object, &s);
 	if (!s.go)
 		atomic_store(&last, (uintptr_t)object.dlfo_link_map);
 	return s.go;

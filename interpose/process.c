@@ -96,12 +96,14 @@ void vv__before_fork(void)
 		vv__forker_start();
 	vv__fork_begins();
 	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &g->fork_mask, sizeof(all));
+	vv__objects_begin();
 }
 
 void vv__after_fork_parent(void)
 {
 	struct vv_greenlet *g = vv__me();
 
+	vv__objects_end();
 	vv__syscall(SYS_rt_sigprocmask, SIG_SETMASK, &g->fork_mask, NULL, sizeof(uint64_t));
 	if (atomic_load(&turn.g) == g)
 		end_turn(g);

@@ -135,7 +135,7 @@ static void reset_tls(void)
 
 	for (int i = 0; i < modules_n; i++)
 		reset_block(tp + modules[i].offset, modules[i].image, modules[i].file_size, modules[i].size);
-	dl_iterate_phdr(reset_opened, NULL);
+	vv__each_object(reset_opened, NULL);
 	uselocale(LC_GLOBAL_LOCALE);
 	errno = 0;
 }
