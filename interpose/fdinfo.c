@@ -35,12 +35,19 @@ struct vv__fdinfo *vv__fdinfo_make(int fd)
 	return vv__fdinfo(fd);
 }
 
+static void forget_timeouts(struct vv__fdinfo *info)
+{
+	atomic_store_explicit(&info->timeout[0], 0, memory_order_relaxed);
+	atomic_store_explicit(&info->timeout[1], 0, memory_order_relaxed);
+}
+
 static void set(struct vv__fdinfo *info, uint32_t epoch, enum vv__fd_kind kind, unsigned facts)
 {
 	atomic_store_explicit(&info->epoch, 0, memory_order_relaxed);
 	atomic_store_explicit(&info->kind, kind, memory_order_relaxed);
 	atomic_store_explicit(&info->facts, facts, memory_order_relaxed);
 	atomic_store_explicit(&info->hint, 0, memory_order_relaxed);
+	forget_timeouts(info);
 	atomic_store_explicit(&info->epoch, epoch, memory_order_release);
 }
 
@@ -107,6 +114,8 @@ void vv__fdinfo_changed(int fd, unsigned add, unsigned remove)
 		return;
 	if (vv__fdinfo_owned(info) && vv__fdinfo_facts(info) & VV__FD_DUPED)
 		vv__fdinfo_shared();
+	if (add & VV__FD_TIMEOUTS)
+		forget_timeouts(info);
 	atomic_fetch_and(&info->facts, (uint16_t)~remove);
 	atomic_fetch_or(&info->facts, (uint16_t)add);
 }
@@ -286,13 +295,17 @@ static int64_t ask_timeout(int fd, int option)
 int64_t vv__fd_timeout(int fd, int option)
 {
 	struct vv__fdinfo *info = vv__fdinfo(fd);
+	_Atomic uint32_t *noted = &info->timeout[option != SO_RCVTIMEO];
 	bool owned = vv__fdinfo_owned(info);
+	uint32_t us = atomic_load_explicit(noted, memory_order_relaxed);
 	int64_t ns;
 
 	if (owned && !(vv__fdinfo_facts(info) & VV__FD_TIMEOUTS))
 		return 0;
+	if (owned && us)
+		return (int64_t)(us - 1) * 1000;
 	ns = ask_timeout(fd, option);
-	if (!ns && owned && !ask_timeout(fd, option == SO_RCVTIMEO ? SO_SNDTIMEO : SO_RCVTIMEO))
-		atomic_fetch_and(&info->facts, (uint16_t)~VV__FD_TIMEOUTS);
+	if (owned && ns / 1000 < UINT32_MAX)
+		atomic_store_explicit(noted, (uint32_t)(ns / 1000) + 1, memory_order_relaxed);
 	return ns;
 }

@@ -48,6 +48,7 @@ struct vv__fdinfo {
 	_Atomic uint16_t facts;
 	_Atomic uint8_t kind;
 	_Atomic uint8_t hint;
+	_Atomic uint32_t timeout[2]; /* SO_RCVTIMEO and SO_SNDTIMEO in µs, plus 1; 0: the kernel knows */
 };
 
 #define VV__FDINFO_LEAF 512u
@@ -123,7 +124,7 @@ bool vv__fd_writes_through(int fd);
 bool vv__fd_nonblocking(int fd);
 /* A pipe of which every page is in use has bytes free in them. poll says that it is full, but a write may fit. */
 bool vv__fd_has_room(int fd);
-/* SO_RCVTIMEO or SO_SNDTIMEO of fd in nanoseconds, 0 if none is set. No system call if none is known to be set. */
+/* SO_RCVTIMEO or SO_SNDTIMEO of fd in nanoseconds, 0 if none is set. One system call unless fd is owned. */
 int64_t vv__fd_timeout(int fd, int option);
 
 /* Everything that must happen before the number fd goes away. */

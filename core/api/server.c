@@ -157,18 +157,19 @@ static int hand_on(struct vv_server *s, int fd)
 
 static int accept_one(struct vv_server *s, int64_t *pause)
 {
-	long fd = vv__syscall(SYS_accept4, s->fd, NULL, NULL, SOCK_CLOEXEC);
+	int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC);
 
 	if (fd >= 0) {
 		*pause = PAUSE_LEAST;
-		return hand_on(s, (int)fd);
+		return hand_on(s, fd);
 	}
+	fd = -errno;
 	if (fd == -EAGAIN)
 		return vv_wait_read(s->fd, VV_FOREVER);
 	if (passes(fd))
 		return 0;
 	if (!is_shortage(fd))
-		return (int)fd;
+		return fd;
 	vv_sleep(*pause);
 	*pause = *pause * 2 > PAUSE_MOST ? PAUSE_MOST : *pause * 2;
 	return 0;

@@ -62,6 +62,40 @@ static void transmit(const char *what, int fd[2])
 	tell(write(fd[0], big, 1 << 19));
 }
 
+static void *shorten(void *fd)
+{
+	sleep_ms(20);
+	set(*(int *)fd, SO_RCVTIMEO, 10);
+	return NULL;
+}
+
+/* What was asked before is no longer so: by a duplicate, by another thread. */
+static void change_elsewhere(void)
+{
+	int fd[2], copy;
+	pthread_t t;
+	char c;
+
+	tcp_pair(fd);
+	set(fd[0], SO_RCVTIMEO, 20);
+	tell(read(fd[0], &c, 1));
+	copy = dup(fd[0]);
+	set(copy, SO_RCVTIMEO, 10000);
+	t = start(send_late, &fd[1]);
+	tell(read(fd[0], &c, 1));
+	join(t);
+	while (recv(fd[0], &c, 1, MSG_DONTWAIT) == 1)
+		;
+	t = start(shorten, &copy);
+	join(t);
+	tell(read(fd[0], &c, 1));
+	close(copy);
+	set(fd[0], SO_RCVTIMEO, 30);
+	tell(read(fd[0], &c, 1));
+	close(fd[0]);
+	close(fd[1]);
+}
+
 int main(void)
 {
 	struct sockaddr_in at;
@@ -76,6 +110,7 @@ int main(void)
 	unix_pair(SOCK_DGRAM, fd);
 	set(fd[0], SO_RCVTIMEO, 20);
 	tell(read(fd[0], &l, 4));
+	change_elsewhere();
 	l = listener(&at, 1);
 	set(l, SO_RCVTIMEO, 20);
 	tell(accept(l, NULL, NULL));
