@@ -3,6 +3,8 @@
  */
 #include "net.h"
 
+#include <sys/syscall.h>
+
 static void set(int fd, int option, int ms)
 {
 	struct timeval tv = {ms / 1000, ms % 1000 * 1000L};
@@ -69,9 +71,10 @@ static void *shorten(void *fd)
 	return NULL;
 }
 
-/* What was asked before is no longer so: by a duplicate, by another thread. */
+/* What was asked before is no longer so: by a duplicate, by another thread, by the system call. */
 static void change_elsewhere(void)
 {
+	const struct timeval long_time = {10, 0};
 	int fd[2], copy;
 	pthread_t t;
 	char c;
@@ -90,8 +93,15 @@ static void change_elsewhere(void)
 	join(t);
 	tell(read(fd[0], &c, 1));
 	close(copy);
-	set(fd[0], SO_RCVTIMEO, 30);
+	close(fd[0]);
+	close(fd[1]);
+	tcp_pair(fd);
+	set(fd[0], SO_RCVTIMEO, 10);
 	tell(read(fd[0], &c, 1));
+	expect(syscall(SYS_setsockopt, fd[0], SOL_SOCKET, SO_RCVTIMEO, &long_time, sizeof long_time) == 0);
+	t = start(send_late, &fd[1]);
+	tell(read(fd[0], &c, 1));
+	join(t);
 	close(fd[0]);
 	close(fd[1]);
 }
