@@ -176,12 +176,30 @@ VV_EXPORT int setcontext(const ucontext_t *to)
 	return REAL(setcontext)(to);
 }
 
-/* The mask is the kernel's business: it is saved and set in one call. */
+/* The mask will be that of the context: what is kept and not blocked there is sent, and comes when the kernel has it. */
+static void before_swap(struct vv_greenlet *g, const ucontext_t *to)
+{
+	uint64_t mask = vv__of_sigset(&to->uc_sigmask), closed = mask & ~g->mask;
+
+	vv__note_mask(g, mask);
+	if (closed)
+		vv__pass_on_kept(g, closed, false);
+	vv__send_unmasked(g);
+}
+
+/*
+ * The mask is the kernel's business: it is saved and set in one call. Back here, perhaps on another thread, it is what was
+ * saved: libc goes on with a context by itself where the function of another has ended.
+ */
 VV_EXPORT int swapcontext(ucontext_t *from, const ucontext_t *to)
 {
 	struct vv_greenlet *g = vv__me();
+	int r;
 
-	if (!g->is_hub && to)
-		vv__note_mask(g, vv__of_sigset(&to->uc_sigmask));
-	return REAL(swapcontext)(from, to);
+	if (g->is_hub || !from || !to)
+		return REAL(swapcontext)(from, to);
+	before_swap(g, to);
+	r = REAL(swapcontext)(from, to);
+	follow(vv__me(), vv__of_sigset(&from->uc_sigmask));
+	return r;
 }

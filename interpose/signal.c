@@ -87,9 +87,7 @@ static long send_kept(struct vv_greenlet *g, int sig)
 	return 0;
 }
 
-/* A handler's frame is about to go and its mask with it: what was kept behind that mask comes then, as in the kernel.
- * The program may compute on without another call into Vervet. */
-static void send_unmasked(struct vv_greenlet *g)
+void vv__send_unmasked(struct vv_greenlet *g)
 {
 	uint64_t set, before;
 
@@ -130,7 +128,7 @@ static void run(struct vv_greenlet *g, int sig, siginfo_t *info, void *context)
 	call(sig, info, context);
 	vv__note_mask(g, vv__of_sigset(&uc->uc_sigmask) == frame ? before : vv__of_sigset(&uc->uc_sigmask));
 	g->handled |= flags & SA_RESTART ? VV__HANDLED_RESTART : VV__HANDLED_INTERRUPT;
-	send_unmasked(g);
+	vv__send_unmasked(g);
 }
 
 static void keep(struct vv_greenlet *owner, int sig, siginfo_t *info, bool directed, void *context)

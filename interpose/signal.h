@@ -91,6 +91,9 @@ static inline void vv__unlock_masked(_Atomic int *lock, uint64_t before)
 bool vv__handled_by_program(int sig);
 /* True if sig has no effect when it is not blocked. */
 bool vv__is_ignored(int sig);
+/* A handler's frame is about to go and its mask with it, or the mask is about to change otherwise: what was kept behind it
+ * comes then, as in the kernel. The program may compute on without another call into Vervet. */
+void vv__send_unmasked(struct vv_greenlet *g);
 /* What the kernel's sigaction looks like. */
 struct vv__kernel_action {
 	void (*handler)(int);
