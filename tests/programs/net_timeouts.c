@@ -64,6 +64,13 @@ static void transmit(const char *what, int fd[2])
 	tell(write(fd[0], big, 1 << 19));
 }
 
+static void *beside(void *end)
+{
+	char c;
+
+	return read(*(int *)end, &c, 1) == 0 ? NULL : end;
+}
+
 static void *shorten(void *fd)
 {
 	sleep_ms(20);
@@ -75,10 +82,12 @@ static void *shorten(void *fd)
 static void change_elsewhere(void)
 {
 	const struct timeval long_time = {10, 0};
-	int fd[2], copy;
-	pthread_t t;
+	int fd[2], ends[2], copy;
+	pthread_t t, other;
 	char c;
 
+	expect(pipe(ends) == 0);
+	other = start(beside, &ends[0]);
 	tcp_pair(fd);
 	set(fd[0], SO_RCVTIMEO, 20);
 	tell(read(fd[0], &c, 1));
@@ -104,6 +113,8 @@ static void change_elsewhere(void)
 	join(t);
 	close(fd[0]);
 	close(fd[1]);
+	close(ends[1]);
+	join(other);
 }
 
 int main(void)
