@@ -201,7 +201,7 @@ static bool suspend_natively(struct vv_greenlet *g, const sigset_t *set, int *r)
 	if (!vv__step_aside(g, signal))
 		return false;
 	vv__note_mask(g, vv__of_sigset(set));
-	atomic_thread_fence(memory_order_seq_cst);
+	vv__claim_kept(g);
 	if (!vv__has_signals(g))
 		*r = REAL(sigsuspend)(set);
 	else
