@@ -298,8 +298,18 @@ void vv__poller_watch_clock(struct vv__hub *h)
 	ev.io_start(loop, &clock_watcher);
 }
 
+/* libev reckons in doubles. The flags that this raises are not for the thread that makes the second one. */
+#ifdef __x86_64__
+#define float_flags() __builtin_ia32_stmxcsr()
+#define set_float_flags(flags) __builtin_ia32_ldmxcsr(flags)
+#else
+#define float_flags() __builtin_aarch64_get_fpsr()
+#define set_float_flags(flags) __builtin_aarch64_set_fpsr(flags)
+#endif
+
 int vv__poller_open(struct vv__hub *h)
 {
+	unsigned flags = float_flags();
 	int fd;
 
 	if (!ev.loop_new && !open_libev())
@@ -310,6 +320,7 @@ int vv__poller_open(struct vv__hub *h)
 	creating = true;
 	loop = ev.loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV | EVFLAG_NOTIMERFD);
 	creating = false;
+	set_float_flags(flags);
 	if (!loop) {
 		vv__syscall(SYS_close, fd);
 		return -ENOMEM;
