@@ -536,29 +536,66 @@ static void dispatch(struct vv__hub *h)
 	after_switch(h);
 }
 
-static int mask_of(struct vv_greenlet *g, void *mask)
+/* Those with a kernel thread of their own take their signals themselves: one that came here would reach them late. */
+static bool takes_signals_here(const struct vv_greenlet *g)
 {
-	if (!g->foreign && !g->away && g->state != VV__DONE && g->state != VV__FREE)
-		*(uint64_t *)mask &= g->mask;
+	return !g->foreign && !g->away && g->state != VV__DONE && g->state != VV__FREE;
+}
+
+struct common {
+	uint64_t mask;
+	struct vv_greenlet *opener;
+};
+
+static int add_mask(struct vv_greenlet *g, void *common)
+{
+	struct common *c = common;
+
+	if (!takes_signals_here(g))
+		return 0;
+	c->mask &= g->mask;
+	if (!c->opener || !(g->mask & ~c->opener->mask))
+		c->opener = g;
 	return 0;
+}
+
+/* What is blocked now is blocked by all: there is one that blocks nothing else. */
+static bool is_common(struct vv__hub *h)
+{
+	const struct vv_greenlet *g = h->opener;
+
+	return g && takes_signals_here(g) &&
+	       !(g->mask & ~atomic_load_explicit(&h->idle_mask, memory_order_relaxed));
+}
+
+static void find_common_mask(struct vv__hub *h)
+{
+	struct common c = {.mask = ~0ul};
+
+	atomic_store(&h->idle_mask, ~0ul);
+	vv__each(add_mask, &c);
+	atomic_fetch_and(&h->idle_mask, c.mask);
+	h->opener = c.opener;
+	h->masks_rest = atomic_load_explicit(&vv__live, memory_order_relaxed) / 4;
 }
 
 /*
  * While the hub looks at events the kernel thread blocks only what every greenlet blocks that has no kernel thread of its
- * own. (Those take their signals themselves: one that came here would reach them late.) A signal too few does no harm (it
- * is kept), so asking all of them can wait for as many turns as there are greenlets to ask, unless order matters.
+ * own. A signal more would come late; one less does its default action, or is not seen by a signalfd, where all block it. As
+ * long as one greenlet stands for what is open the others need not be asked. Where none does, asking them all waits for some
+ * turns if there is work to do, unless order matters.
  */
 static void set_idle_mask(struct vv__hub *h)
 {
-	uint64_t mask = ~0ul;
+	bool due = !h->masks_rest || !h->head || atomic_load_explicit(&in_order, memory_order_relaxed);
+	uint64_t mask;
 
-	if (h->masks_rest && !atomic_load_explicit(&in_order, memory_order_relaxed)) {
+	if (h->masks_rest)
 		h->masks_rest--;
-	} else if (vv__unlikely(atomic_exchange(&h->masks_dirty, 0))) {
-		atomic_store(&h->idle_mask, ~0ul);
-		vv__each(mask_of, &mask);
-		h->masks_rest = atomic_load_explicit(&vv__live, memory_order_relaxed) / 4;
-		atomic_fetch_and(&h->idle_mask, mask);
+	if (due && vv__unlikely(atomic_load_explicit(&h->masks_dirty, memory_order_relaxed))) {
+		atomic_exchange(&h->masks_dirty, 0);
+		if (!is_common(h))
+			find_common_mask(h);
 	}
 	mask = atomic_load_explicit(&h->idle_mask, memory_order_relaxed);
 	if (h->carrier->mask != mask)

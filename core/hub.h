@@ -84,6 +84,7 @@ struct vv__hub {
 	_Atomic int masks_dirty;    /* it might be all of them */
 	_Atomic bool masked;	    /* some greenlet has blocked a signal */
 	uint32_t masks_rest;	    /* turns of the loop before it is worked out again */
+	struct vv_greenlet *opener; /* blocked none but those when they were worked out */
 	bool doubt;            /* asleep with nothing to wait for: set false when that has lasted */
 	char idle; /* its address: waits until nobody else has anything to do */
 	bool blocked_reported;
