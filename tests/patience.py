@@ -18,6 +18,11 @@ import threading
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 GREENLETS = os.path.join(ROOT, "scripts", "vervet-gdb.py")
+# What a shell starts in the background may ignore these, and so would all that a test starts.
+for number, action in (signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, action)
+
 KEPT = re.compile(r"Thread |greenlet |#|\s+(\d+|Id) |deadlock|vervet")
 
 
