@@ -32,9 +32,9 @@ static void become_main(struct vv_greenlet *g)
 /*
  * The dynamic linker's list of objects has a lock of which fork does not know: a child that looks at the list waits for ever
  * if another thread of its parent's did so at that moment. So nobody of ours does while one forks. A program may, and
- * may fork there: who forks does not wait for long.
+ * may fork there, while one of ours waits for the lock: who forks waits long only for one of ours that has it.
  */
-static _Atomic int looking, forking;
+static _Atomic int looking, holding, forking;
 
 static void a_moment(void)
 {
@@ -43,8 +43,25 @@ static void a_moment(void)
 	vv__syscall(SYS_nanosleep, &t, NULL);
 }
 
+struct look {
+	int (*look)(struct dl_phdr_info *, size_t, void *);
+	void *arg;
+	bool holds;
+};
+
+static int look_holding(struct dl_phdr_info *object, size_t size, void *look)
+{
+	struct look *l = look;
+
+	if (!l->holds)
+		atomic_fetch_add(&holding, 1);
+	l->holds = true;
+	return l->look(object, size, l->arg);
+}
+
 int vv__each_object(int (*look)(struct dl_phdr_info *, size_t, void *), void *arg)
 {
+	struct look l = {look, arg, false};
 	int r;
 
 	atomic_fetch_add(&looking, 1);
@@ -53,17 +70,19 @@ int vv__each_object(int (*look)(struct dl_phdr_info *, size_t, void *), void *ar
 		a_moment();
 		atomic_fetch_add(&looking, 1);
 	}
-	r = dl_iterate_phdr(look, arg);
+	r = dl_iterate_phdr(look_holding, &l);
+	atomic_fetch_sub(&holding, l.holds);
 	atomic_fetch_sub(&looking, 1);
 	return r;
 }
 
+/* On a busy machine who has the lock may not run for tens of milliseconds. */
 void vv__objects_begin(void)
 {
-	enum { PATIENCE = 500 };
+	enum { PATIENCE = 500, LONG = 20000 };
 
 	atomic_fetch_add(&forking, 1);
-	for (int i = 0; i < PATIENCE && atomic_load(&looking); i++)
+	for (int i = 0; i < (atomic_load(&holding) ? LONG : PATIENCE) && atomic_load(&looking); i++)
 		a_moment();
 }
 
@@ -86,6 +105,7 @@ void vv__fork_child(bool shares_files)
 
 	vv__locks_forked();
 	atomic_store(&looking, 0);
+	atomic_store(&holding, 0);
 	atomic_store(&forking, 0);
 	vv__trace_forked();
 	vv__clocks_forget();
